@@ -22,7 +22,7 @@ const module = "github.com/fovea-ml/fovea"
 var layers = [][]string{
 	{"internal/atomicfile", "internal/filelock", "internal/peak", "internal/printable", "internal/smallfile", "internal/strictjson"},
 	{"simd/internal/asm", "simd/internal/coeff"},
-	{"simd/internal/depthgen", "simd/internal/dotgen", "simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen"},
+	{"simd/internal/depthgen", "simd/internal/dotgen", "simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen", "simd/internal/winogen"},
 	{"simd"},
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
@@ -42,7 +42,7 @@ var layers = [][]string{
 	{"text"},
 	{"serve"},
 	{"nn"},
-	{"nn/lora"},
+	{"nn/lora", "nn/quant"},
 	{"train"},
 	{"train/contrast"},
 	{"models"}, // the types that all models share

@@ -2,17 +2,20 @@ package autograd
 
 import (
 	"math/bits"
-	"sync"
 
 	"github.com/fovea-ml/fovea/simd"
 )
 
 // Arena keeps the memory of tapes for reuse. Buffers are pointer-free slices on the Go heap, in size classes at
 // most an eighth apart. Once a loop has warmed up, the free lists meet every request and nothing is allocated.
+// Where passes need less than before, the arena gives up what it no longer uses.
 // An arena serves one tape at a time; [Arenas] lends them to many.
 type Arena struct {
 	free  [8 * 64][][]float32 // by size class
 	bytes int                 // taken from the heap and not given back
+	lent  int                 // bytes that the tape holds now
+	most  int                 // the highest lent of the pass under way
+	need  int                 // the highest most of recent passes: it decays
 }
 
 // NewArena returns an empty arena.
@@ -29,6 +32,28 @@ func (a *Arena) Trim() {
 		}
 		a.free[c] = nil
 	}
+}
+
+// An arena that holds more than spare times what recent passes needed at once gives up its free buffers. A pass counts
+// less with each one that follows: by 1/decay.
+const (
+	spare = 3
+	decay = 32
+)
+
+// settle ends a pass, whose buffers have all come back.
+func (a *Arena) settle() {
+	a.need = max(a.most, a.need-a.need/decay)
+	a.most = a.lent
+	if a.bytes > spare*a.need {
+		a.Trim()
+	}
+}
+
+// forget leaves n bytes that are lent to the garbage collector.
+func (a *Arena) forget(n int) {
+	a.bytes -= n
+	a.lent -= n
 }
 
 // smallest is the least size of a buffer. Smaller classes would be many and save little.
@@ -59,47 +84,24 @@ func (a *Arena) get(n int) []float32 {
 		if k := len(a.free[c]); k > 0 {
 			b := a.free[c][k-1]
 			a.free[c] = a.free[c][:k-1]
+			a.lend(4 * cap(b))
 			return b[:n]
 		}
 	}
 	a.bytes += 4 * size
+	a.lend(4 * size)
 	return simd.Floats(size)[:n]
 }
 
+func (a *Arena) lend(n int) {
+	a.lent += n
+	a.most = max(a.most, a.lent)
+}
+
 func (a *Arena) put(b []float32) {
+	a.lent -= 4 * cap(b)
 	class, _ := sizeClass(cap(b))
 	a.free[class] = append(a.free[class], b)
-}
-
-// Arenas is a bounded free list of arenas, for models that serve many goroutines. The zero value is
-// ready and keeps none; Keep bounds how many idle arenas are kept.
-type Arenas struct {
-	// Keep is the number of idle arenas kept. More are left to the garbage collector.
-	Keep int
-
-	mu   sync.Mutex
-	idle []*Arena
-}
-
-// Get returns an idle arena or a new one.
-func (l *Arenas) Get() *Arena {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if k := len(l.idle); k > 0 {
-		a := l.idle[k-1]
-		l.idle = l.idle[:k-1]
-		return a
-	}
-	return NewArena()
-}
-
-// Put takes an arena back.
-func (l *Arenas) Put(a *Arena) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.idle) < l.Keep {
-		l.idle = append(l.idle, a)
-	}
 }
 
 // buffer is memory lent to a tape, counted because reshaped Tensors and gradients share it.

@@ -74,18 +74,40 @@
 // [DeformConv2d] convolves with taps at points of their own. [DeformableAttention] attends to a few points of several images.
 // Boxes and points may come from outside the program: no value makes these operations read outside an image.
 //
-// # Mapped and half-precision parameters
+// # Mapped, half-precision and integer parameters
 //
 // A parameter may read its values from memory that is not its own, such as a mapped file ([Parameter.Map]).
-// It may hold them in half precision ([Parameter.MapHalf]). The first write copies what is mapped and turns
-// half precision into float32, for good.
+// It may hold them in half precision ([Parameter.MapHalf]), or as integers of 8 bits with a scale for each row
+// ([Parameter.MapInt8]). The first write copies what is mapped and turns all into float32, for good.
 //
 // Inference packs each weight the first time it is used, in the type it is stored in. It then tells the owner
 // of the memory to let the pages go, so that the values and the packed form are not both kept.
 //
 // Half-precision values are widened, exactly, where an operation uses them: a group of panels at a time
 // within a matrix product, rows of an embedding, all of a bias. So their results have the bits of those
-// of the widened weights, on tapes of every kind.
+// of the widened weights, on tapes of every kind. The same is true of integers, except on a tape of [simd.Int8].
+//
+// # Math modes
+//
+//	tape := autograd.NewTape(autograd.Options{Math: simd.BF16})
+//
+// Options.Math is the arithmetic of the matrix products of a tape. The zero value, [simd.Strict], is float32 with the
+// same bits everywhere. The others are faster where the processor has instructions for them, and round operands:
+//
+//   - [simd.Accurate] has about the error of Strict, and [simd.BF16] rounds operands to bfloat16. Both serve inference
+//     and training. Training in BF16 keeps weights and their gradients in float32: only the operands of products are
+//     rounded, in the forward and the backward step. It needs no scaling of the loss.
+//   - [simd.Int8] rounds operands to integers, in inference alone: [NewTape] refuses it with Gradients.
+//
+// The arithmetic holds for [Linear] and its forms, [MatMul], [Attention] and its forms, [LSTM], [GRU] and [DeformConv2d],
+// with two exceptions. Products of two Tensors have no Int8, but BF16 where the processor multiplies bfloat16, and else
+// Strict: so have those of attention. And a parameter may limit the arithmetic ([Parameter.LimitMath]), as quantized models do where a layer needs more precision. [Tape.MathOf] tells
+// which one two operands have. All other operations compute in float32, always: norms, softmax, activations, residuals,
+// losses, sums, and the convolutions [Conv2d] and [ConvTranspose2d]. A [Profile] names the arithmetic of each operation
+// with products.
+//
+// With one arithmetic on one instruction set, results do not depend on the number of threads, nor on what else is in the
+// batch. Tapes of several arithmetics share a model: inference packs a weight once for each.
 //
 // # Passes
 //

@@ -125,7 +125,7 @@ func TestHalfStaysHalf(t *testing.T) {
 	x := tape.Full(1, 2, 96)
 	Linear(x, p, nil)
 	Linear(x, full, nil)
-	if got, want := p.store.packs[1].Load().panels[0].Bytes(), full.store.packs[1].Load().panels[0].Bytes(); 2*got != want {
+	if got, want := p.store.packs[packTransposed][simd.Strict].Load().panels[0].Bytes(), full.store.packs[packTransposed][simd.Strict].Load().panels[0].Bytes(); 2*got != want {
 		t.Errorf("%d bytes packed, in float32 %d", got, want)
 	}
 	a, b := p.Values(), p.Values()

@@ -1,6 +1,10 @@
 package autograd
 
-import "time"
+import (
+	"time"
+
+	"github.com/fovea-ml/fovea/simd"
+)
 
 // An operation is written in one place: the forward computation, then the backward computation as a closure. The
 // frame below does the work that all operations share.
@@ -40,6 +44,7 @@ type frame struct {
 
 	number uint64 // among the tape's operations
 	flops  int
+	math   simd.Math // of its products
 }
 
 // begin opens an operation on the tape of its operands, at least one of which is a Tensor; optional
@@ -189,8 +194,16 @@ func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
 		for _, y := range ys {
 			bytes += 4 * len(y.data) // none where planes lie apart
 		}
-		p.add(f.name, time.Since(f.start), bytes, f.flops)
+		p.add(f.profileName(), time.Since(f.start), bytes, f.flops)
 	}
+}
+
+// profileName is the name of the operation, with its arithmetic where the tape asks for another than Strict.
+func (f *frame) profileName() string {
+	if f.flops == 0 || f.opts.Math == simd.Strict {
+		return f.name
+	}
+	return f.name + " " + f.math.String()
 }
 
 func versions(ins []Operand) uint64 {

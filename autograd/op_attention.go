@@ -64,6 +64,7 @@ func (f *frame) run(a *attention, o *AttentionOptions) *Tensor {
 	if o.Dropout > 0 && f.Training() {
 		a.drop, a.random = o.Dropout, f.stream()
 	}
+	a.math = f.products(nil, nil)
 	a.q.data, a.k.data, a.v.data = f.values(a.q.of), f.values(a.k.of), f.values(a.v.of)
 	a.bias.data = f.values(o.Bias)
 	y := f.out(a.batch, a.tq, a.heads*a.d)
@@ -130,6 +131,7 @@ func (f *frame) attend(all ...*attention) {
 
 // attention holds the sizes and values that the forward and the backward step share.
 type attention struct {
+	math                    simd.Math
 	batch, heads, tq, tk, d int
 
 	state   *State // whose rows are keys and values, in place of operands
@@ -308,7 +310,7 @@ func (a *attention) forward(s attentionScratch, b, h, i0, i1 int) {
 	scores := s.blocks[0]
 	keys := a.view(a.k, s.gathered[0], span, b, h)
 	keys.Trans = true
-	simd.Gemm(nil, rows, n, a.d, a.queries(b, h, i0), keys, 0, scores, a.lds, nil)
+	a.math.Gemm(nil, rows, n, a.d, a.queries(b, h, i0), keys, 0, scores, a.lds, nil)
 	for r := range rows {
 		at := (b*a.heads+h)*a.tq + i0 + r
 		seen := a.limit(span, i0+r)

@@ -133,7 +133,7 @@ func (a *attention) backwardHead(s attentionScratch, dy []float32, b, h int, dq,
 		}
 		at := (b*a.heads+h)*a.tq + i0
 		g := s.sides[0]
-		simd.Gemm(nil, rows, n, a.d, a.queries(b, h, i0), keysT, 0, scores, a.lds, nil)
+		a.math.Gemm(nil, rows, n, a.d, a.queries(b, h, i0), keysT, 0, scores, a.lds, nil)
 		for r := range rows {
 			seen := a.limit(span, i0+r)
 			row := scores[r*a.lds:][:n]
@@ -166,7 +166,7 @@ func (a *attention) backwardHead(s attentionScratch, dy []float32, b, h int, dq,
 		if dq.data == nil && dk.data == nil && dbias == nil {
 			continue
 		}
-		simd.Gemm(nil, rows, n, a.d, gm, valuesT, 0, dscores, a.lds, nil)
+		a.math.Gemm(nil, rows, n, a.d, gm, valuesT, 0, dscores, a.lds, nil)
 		for r := range rows {
 			seen := a.limit(span, i0+r)
 			d := dscores[r*a.lds:][:n]

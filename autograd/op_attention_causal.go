@@ -20,14 +20,14 @@ import (
 func (a *attention) timesKeys(w []float32, x simd.Matrix, span keySpan, i0, rows, n int, beta float32, c []float32, ldc int) {
 	all := a.limit(span, i0) // the first query sees the fewest keys
 	if all == n || beta == 0 || finiteRows(x, all, n, a.d) {
-		simd.Gemm(nil, rows, a.d, n, simd.Matrix{Data: w, Stride: a.lds}, x, beta, c, ldc, nil)
+		a.math.Gemm(nil, rows, a.d, n, simd.Matrix{Data: w, Stride: a.lds}, x, beta, c, ldc, nil)
 		if all == n || beta != 0 || finite(c[:a.d]) {
 			return
 		}
 	}
 	for r := range rows {
 		one := simd.Matrix{Data: w[r*a.lds:], Stride: a.lds}
-		simd.Gemm(nil, 1, a.d, a.limit(span, i0+r), one, x, beta, c[r*ldc:], ldc, nil)
+		a.math.Gemm(nil, 1, a.d, a.limit(span, i0+r), one, x, beta, c[r*ldc:], ldc, nil)
 	}
 }
 
@@ -39,7 +39,7 @@ func (a *attention) timesQueries(w []float32, x simd.Matrix, span keySpan, i0, r
 		some--
 	}
 	if some == 0 || beta == 0 || finiteRows(x, 0, some, a.d) {
-		simd.Gemm(nil, n, a.d, rows, simd.Matrix{Data: w, Stride: a.lds, Trans: true}, x, beta, c, ldc, nil)
+		a.math.Gemm(nil, n, a.d, rows, simd.Matrix{Data: w, Stride: a.lds, Trans: true}, x, beta, c, ldc, nil)
 		if some == 0 || beta != 0 || finite(c[(n-1)*ldc:][:a.d]) {
 			return
 		}
@@ -50,7 +50,7 @@ func (a *attention) timesQueries(w []float32, x simd.Matrix, span keySpan, i0, r
 		if hi > lo {
 			part := simd.Matrix{Data: w[r*a.lds+lo:], Stride: a.lds, Trans: true}
 			later := simd.Matrix{Data: x.Data[r*x.Stride:], Stride: x.Stride}
-			simd.Gemm(nil, hi-lo, a.d, rows-r, part, later, beta, c[lo*ldc:], ldc, nil)
+			a.math.Gemm(nil, hi-lo, a.d, rows-r, part, later, beta, c[lo*ldc:], ldc, nil)
 		}
 		lo = max(lo, hi)
 	}

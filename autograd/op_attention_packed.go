@@ -43,6 +43,7 @@ func PackedAttention(q, k, v Columns, queryStarts, keyStarts []int, o AttentionO
 	if o.Dropout > 0 && f.Training() {
 		a.drop, a.random = o.Dropout, f.stream()
 	}
+	a.math = f.products(nil, nil)
 	a.q.data, a.k.data, a.v.data = f.values(q.Of), f.values(k.Of), f.values(v.Of)
 	width := a.heads * a.d
 	y := f.out(total, width)

@@ -33,6 +33,10 @@ type Conv2dOptions struct {
 //   - that of w runs over (image, position), in blocks of 256 positions of an image, or of max(1, ⌊256/positions⌋)
 //     images of at most 128 positions.
 //
+// With a stride and dilation of 1, filters of 3×3, at least 32 channels in and 32 out, one group and a result large enough,
+// the result has the sums of [simd.WinogradConv] instead, which takes 4 multiplications where the definition has 9. A
+// pixel that is not finite then makes up to 4×4 neighbors NaN. Gradients have the sums above.
+//
 // A 1×1 convolution without stride and padding has the blocks of [simd.Gemm] instead, except in the gradient of w where
 // images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
 // the number of threads, and no result on what else is in the batch.
@@ -77,12 +81,15 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	y := f.out(shape...)
 	f.flops = g.flops()
 	xv := f.values(x)
-	var wv []float32 // stays nil when packed filters are enough
-	var filters []*simd.Packed
-	if p, ok := w.(*Parameter); ok && f.packsAhead() && g.slides() {
-		filters = p.store.filters(f.workers, g.groups, g.co, g.taps())
-	} else {
-		wv = f.values(w)
+	p, ok := w.(*Parameter)
+	var weight convWeight
+	switch ahead := ok && f.packsAhead(); {
+	case ahead && g.winograd():
+		weight.winograd = p.store.winograd(f.workers, g.winogradShape())
+	case ahead && g.slides():
+		weight.filters = p.store.filters(f.workers, g.groups, g.co, g.taps())
+	default:
+		weight.values = f.values(w)
 	}
 	end := convEnd{bias: f.values(b), residual: f.values(residual), act: o.Act}
 	// The derivative of ReLU depends on the sign of its result alone.
@@ -91,7 +98,7 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		pre = f.save(len(y.data))
 		end.pre = pre
 	}
-	g.forward(f.Tape, y.data, 0, xv, wv, filters, end)
+	g.forward(f.Tape, y.data, 0, xv, weight, end)
 	return f.done(y, func(k *back) {
 		dy := k.dy
 		if o.Act != ActNone {
@@ -113,7 +120,7 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		}
 		if k.wants(x) {
 			dx, beta := k.into(x)
-			g.inputGrad(k.Tape, dx, beta, dy, wv)
+			g.inputGrad(k.Tape, dx, beta, dy, weight.values)
 		}
 	})
 }

@@ -283,23 +283,31 @@ func (g *convShape) axes() (y, x convAxis) {
 	return y, x
 }
 
+// A convWeight is the weight of a convolution in one of its forms, the other two being nil.
+type convWeight struct {
+	values   []float32
+	filters  []*simd.Packed // of each group
+	winograd []float32      // transformed
+}
+
 // forward computes y = end(conv(x, w)) + beta·y, beta being 0 or 1; with 1 there are no steps at the end.
-// Packed filters, if any, stand for w.
-func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w []float32, filters []*simd.Packed, end convEnd) {
+func (g *convShape) forward(t *Tape, y []float32, beta float32, x []float32, w convWeight, end convEnd) {
 	if len(y) == 0 {
 		return
 	}
 	switch {
 	case g.depthwise():
-		g.depthwiseForward(t, y, beta, x, w, end)
+		g.depthwiseForward(t, y, beta, x, w.values, end)
 	case g.pointwise():
-		g.pointwiseForward(t, y, beta, x, w, filters, end)
+		g.pointwiseForward(t, y, beta, x, w.values, w.filters, end)
+	case g.winograd():
+		g.winogradForward(t, y, beta, x, w, end)
 	default:
 		s := g.sliding()
-		s.end, s.beta, s.filters = end, beta, filters
+		s.end, s.beta, s.filters = end, beta, w.filters
 		s.source = func(i, k int) []float32 { return g.before(x, i, k) }
 		s.result = func(i, k int) []float32 { return g.after(y, i, k) }
-		s.weight = func(k int) []float32 { return g.weight(w, k) }
+		s.weight = func(k int) []float32 { return g.weight(w.values, k) }
 		s.run(t)
 	}
 }

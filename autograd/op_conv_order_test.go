@@ -91,14 +91,7 @@ func TestConv2dOrder(t *testing.T) {
 			}
 			return max(1, 256/taps) * taps
 		}
-		for i := range g.n {
-			for k := range g.groups {
-				wk := g.weight(w, k)
-				blockSum(g.after(y, i, k), g.co, positions, taps, length(window),
-					func(f, q int) float32 { return wk[f*taps+q] },
-					func(q, p int) float32 { v, _ := g.pixel(x, i, k, q, p); return v }, 0)
-			}
-		}
+		g.definition(y, x, w)
 		for k := range g.groups {
 			step, block, beta := 1, 256, float32(0)
 			if positions <= 128 {

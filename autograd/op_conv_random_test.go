@@ -37,14 +37,25 @@ func drawConv(rng *rand.Rand) (xs, ws []int, o Conv2dOptions) {
 	return []int{n, groups * ci, size[0], size[1]}, []int{groups * co, ci, kernel[0], kernel[1]}, o
 }
 
+// drawWinograd draws a convolution that is large enough for Winograd's algorithm.
+func drawWinograd(rng *rand.Rand) (xs, ws []int, o Conv2dOptions) {
+	ci, co := 32+rng.IntN(40), 32+rng.IntN(40)
+	o = Conv2dOptions{Padding: [2]int{rng.IntN(3), rng.IntN(3)}, Act: []Activation{ActNone, ActRelu, ActSilu}[rng.IntN(3)]}
+	return []int{1 + rng.IntN(3), ci, 9 + rng.IntN(12), 20 + rng.IntN(30)}, []int{co, ci, 3, 3}, o
+}
+
 // TestConv2dRandom compares convolutions of any geometry with explicit products, bit for bit: with packed filters and
 // without, on one to four threads, and image by image. Some pixels are Inf or NaN, which must not reach the
 // neighbors that a kernel computes and throws away.
 func TestConv2dRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 9))
-	slides, products, cut := 0, 0, 0
-	for i := range 150 {
-		xs, ws, o := drawConv(rng)
+	slides, products, cut, winograd := 0, 0, 0, 0
+	for i := range 165 {
+		draw := drawConv
+		if i >= 150 {
+			draw = drawWinograd
+		}
+		xs, ws, o := draw(rng)
 		x, w := normals(uint64(i), elements("test", xs)), normals(uint64(i)+1000, elements("test", ws))
 		if i%3 == 0 && len(x) > 0 {
 			for range 3 {
@@ -54,7 +65,7 @@ func TestConv2dRandom(t *testing.T) {
 		g := newConvShape("test", ws, o.Stride, o.Padding, o.Dilation, o.Groups)
 		g.n, g.h, g.w = xs[0], xs[2], xs[3]
 		g.oh, g.ow = (g.h+2*g.py-g.dy*(g.kh-1)-1)/g.sy+1, (g.w+2*g.px-g.dx*(g.kw-1)-1)/g.sx+1
-		positions, taps := g.positions(), g.taps()
+		positions := g.positions()
 		end := convEnd{act: o.Act}
 		if rng.IntN(2) == 0 {
 			end.bias = normals(uint64(i)+2000, ws[0])
@@ -91,17 +102,7 @@ func TestConv2dRandom(t *testing.T) {
 			return y, nil, nil
 		}
 		want := make([]float32, g.n*ws[0]*positions)
-		block := convBlock(g.kh * g.kw)
-		if g.pointwise() {
-			block = gemmBlock
-		}
-		for k := range g.n * g.groups {
-			image, group := k/g.groups, k%g.groups
-			wk := g.weight(w, group)
-			blockSum(g.after(want, image, group), g.co, positions, taps, block,
-				func(f, q int) float32 { return wk[f*taps+q] },
-				func(q, at int) float32 { v, _ := g.pixel(x, image, group, q, at); return v }, 0)
-		}
+		g.definition(want, x, w)
 		for k := range g.n * ws[0] {
 			end.row(want[k*positions:][:positions], k%ws[0], k*positions)
 		}
@@ -109,7 +110,9 @@ func TestConv2dRandom(t *testing.T) {
 			want, _, _ = run(Options{}, 0, g.n)
 		}
 		what := fmt.Sprintf("case %d: x %v, w %v, %+v, bias %t, residual %t", i, xs, ws, o, bias != nil, end.residual != nil)
-		if g.slides() {
+		if g.winograd() {
+			winograd++
+		} else if g.slides() {
 			slides++
 			s := g.sliding()
 			s.filters = make([]*simd.Packed, 1)
@@ -142,8 +145,8 @@ func TestConv2dRandom(t *testing.T) {
 			break
 		}
 	}
-	if slides < 30 || products < 2 && simd.FiltersPay(600) || cut < 1 {
-		t.Errorf("%d convolutions had packed filters, %d were products, of %d several images were cut to strips", slides, products, cut)
+	if slides < 30 || products < 2 && simd.FiltersPay(600) || cut < 1 || winograd < 15 {
+		t.Errorf("%d convolutions had packed filters, %d were products, of %d several images were cut to strips, %d were Winograd's", slides, products, cut, winograd)
 	}
 }
 
@@ -157,7 +160,7 @@ func TestConv2dGroupsOfOneWeight(t *testing.T) {
 			return Conv2d(NewTape(Options{}).Input(x[:groups*8*400], 1, groups*8, 20, 20), p, nil, Conv2dOptions{Groups: groups}).Floats(nil)
 		}
 		sameBits(t, fmt.Sprint(groups, " groups"), run(shared), run(ParameterOf(w, 64, 8, 3, 3)))
-		if n := len(shared.store.packs[2].Load().panels); n != groups {
+		if n := len(shared.store.packs[packFilters][simd.Strict].Load().panels); n != groups {
 			t.Errorf("packed %d groups, expected %d", n, groups)
 		}
 	}

@@ -66,7 +66,7 @@ func ConvTranspose2d(x, w, b Operand, o ConvTranspose2dOptions) *Tensor {
 		}
 		if k.wants(x) {
 			dx, beta := k.into(x)
-			g.forward(k.Tape, dx, beta, k.dy, wv, nil, convEnd{})
+			g.forward(k.Tape, dx, beta, k.dy, convWeight{values: wv}, convEnd{})
 		}
 	})
 }

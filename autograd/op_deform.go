@@ -48,13 +48,14 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 	d.x, d.offset, d.mask = f.values(x), f.values(offset), f.values(mask)
 	wv, end := f.values(w), convEnd{bias: f.values(b)}
 	f.flops = g.flops()
+	arithmetic := f.products(w, nil)
 
 	y := f.out(g.n, ws[0], g.oh, g.ow)
 	col, points := d.lend(f.Tape)
 	d.eachTile(f.Tape, points, func(i, p0, n int, at []deformPoint) {
 		d.columns(f.Tape, col, at, i, p0, n)
 		for k := range g.groups {
-			simd.Gemm(f.workers, g.co, n, g.taps(), simd.Matrix{Data: g.weight(wv, k), Stride: g.taps()},
+			arithmetic.Gemm(f.workers, g.co, n, g.taps(), simd.Matrix{Data: g.weight(wv, k), Stride: g.taps()},
 				simd.Matrix{Data: col[k*g.taps()*n:], Stride: n}, 0, g.after(y.data, i, k)[p0:], g.positions(),
 				end.epilogue(k*g.co, g.co, 0, g.positions()))
 		}
@@ -65,7 +66,7 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 		if k.wants(b) {
 			k.channelSums(k.sum(b), k.dy, g.n, g.positions())
 		}
-		d.backward(k, wv, x, offset, mask, w)
+		d.backward(k, arithmetic, wv, x, offset, mask, w)
 	})
 }
 
@@ -205,7 +206,7 @@ func (d *deform) columns(t *Tape, col []float32, points []deformPoint, i, p0, n 
 }
 
 // backward adds to the gradients of all operands but the bias.
-func (d *deform) backward(b *back, wv []float32, x, offset, mask, w Operand) {
+func (d *deform) backward(b *back, m simd.Math, wv []float32, x, offset, mask, w Operand) {
 	var dx, doffset, dmask, dw []float32
 	if b.wants(x) {
 		dx = b.sum(x)
@@ -228,7 +229,7 @@ func (d *deform) backward(b *back, wv []float32, x, offset, mask, w Operand) {
 		if dw != nil {
 			d.columns(b.Tape, col, points, i, p0, n)
 			for k := range g.groups {
-				simd.Gemm(b.workers, g.co, g.taps(), n, simd.Matrix{Data: g.after(b.dy, i, k)[p0:], Stride: size},
+				m.Gemm(b.workers, g.co, g.taps(), n, simd.Matrix{Data: g.after(b.dy, i, k)[p0:], Stride: size},
 					simd.Matrix{Data: col[k*g.taps()*n:], Stride: n, Trans: true}, 1, g.weight(dw, k), g.taps(), nil)
 			}
 		}
@@ -236,7 +237,7 @@ func (d *deform) backward(b *back, wv []float32, x, offset, mask, w Operand) {
 			return
 		}
 		for k := range g.groups { // the gradient of the columns
-			simd.Gemm(b.workers, g.taps(), n, g.co, simd.Matrix{Data: g.weight(wv, k), Stride: g.taps(), Trans: true},
+			m.Gemm(b.workers, g.taps(), n, g.co, simd.Matrix{Data: g.weight(wv, k), Stride: g.taps(), Trans: true},
 				simd.Matrix{Data: g.after(b.dy, i, k)[p0:], Stride: size}, 0, col[k*g.taps()*n:], n, nil)
 		}
 		if dx != nil {

@@ -80,7 +80,7 @@ func gru(name string, cell bool, x, h, wih, whh, bih, bhh Operand, o RecurrentOp
 			dy = b.dyOf(1)
 		}
 		dh, dq := b.scratch(r.n*size), b.scratch(r.rows()*wide)
-		through := r.through(b, wh)
+		through := r.through(b, whh, wh)
 		for s := r.longest() - 1; s >= 0; s-- {
 			at, m := r.starts[s], r.count(s)
 			r.join(s, dh, last)

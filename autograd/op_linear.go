@@ -35,9 +35,9 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
 	}
 
-	y := f.out(shape...)
+	y, math := f.out(shape...), f.products(x, w)
 	if act == ActNone && f.again(y) {
-		return f.done(y, linearBack(x, w, b, residual, act, f.values(x), f.values(w), nil))
+		return f.done(y, linearBack(math, x, w, b, residual, act, f.values(x), f.values(w), nil))
 	}
 	f.flops = 2 * m * in * out
 	ep := &simd.Epilogue{Bias: f.values(b), Act: act}
@@ -53,17 +53,17 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	a := simd.Matrix{Data: xv, Stride: in}
 	var wv []float32 // stays nil when the packed panels are enough
 	if p, ok := w.(*Parameter); ok && f.packsAhead() {
-		simd.GemmPacked(f.workers, m, a, p.store.panels(f.workers, out, in, true), 0, y.data, out, ep)
+		simd.GemmPacked(f.workers, m, a, p.store.panels(f.workers, math, out, in, true), 0, y.data, out, ep)
 	} else {
 		wv = f.values(w)
-		simd.Gemm(f.workers, m, out, in, a, simd.Matrix{Data: wv, Stride: in, Trans: true}, 0, y.data, out, ep)
+		math.Gemm(f.workers, m, out, in, a, simd.Matrix{Data: wv, Stride: in, Trans: true}, 0, y.data, out, ep)
 	}
 
-	return f.done(y, linearBack(x, w, b, residual, act, xv, wv, pre))
+	return f.done(y, linearBack(math, x, w, b, residual, act, xv, wv, pre))
 }
 
 // linearBack is the backward step of a linear layer. pre holds the values before its activation.
-func linearBack(x, w, b, residual Operand, act Activation, xv, wv, pre []float32) func(g *back) {
+func linearBack(math simd.Math, x, w, b, residual Operand, act Activation, xv, wv, pre []float32) func(g *back) {
 	out, in := w.Shape()[0], x.Shape()[len(x.Shape())-1]
 	m, _ := rows(x.Shape())
 	return func(g *back) {
@@ -82,12 +82,12 @@ func linearBack(x, w, b, residual Operand, act Activation, xv, wv, pre []float32
 		}
 		if g.wants(x) {
 			dx, beta := g.into(x)
-			simd.Gemm(g.workers, m, in, out, simd.Matrix{Data: dy, Stride: out},
+			math.Gemm(g.workers, m, in, out, simd.Matrix{Data: dy, Stride: out},
 				simd.Matrix{Data: wv, Stride: in}, beta, dx, in, nil)
 		}
 		if g.wants(w) {
 			dw, beta := g.into(w)
-			simd.Gemm(g.workers, out, in, m, simd.Matrix{Data: dy, Stride: out, Trans: true},
+			math.Gemm(g.workers, out, in, m, simd.Matrix{Data: dy, Stride: out, Trans: true},
 				simd.Matrix{Data: xv, Stride: in}, beta, dw, in, nil)
 		}
 	}

@@ -79,7 +79,7 @@ func lstm(name string, cell bool, x, h, c, wih, whh, bih, bhh Operand, o Recurre
 			dy = b.dyOf(2)
 		}
 		dh, dc := b.scratch(r.n*size), b.scratch(r.n*size)
-		through := r.through(b, wh)
+		through := r.through(b, whh, wh)
 		for s := r.longest() - 1; s >= 0; s-- {
 			at, m := r.starts[s], r.count(s)
 			r.join(s, dh, lastH)

@@ -15,7 +15,7 @@ func MatMulT(a, b Operand, transA, transB bool) *Tensor {
 	if len(as) < 2 || len(bs) < 2 {
 		shapePanic(name, "expected matrices", as, bs)
 	}
-	p := product{transA: transA, transB: transB}
+	p := product{math: f.products(a, b), transA: transA, transB: transB}
 	p.m, p.k = matrixOf(as, transA)
 	kb, n := matrixOf(bs, transB)
 	p.n = n
@@ -36,7 +36,7 @@ func MatMulT(a, b Operand, transA, transB bool) *Tensor {
 	f.flops = 2 * p.m * p.n * p.k * count
 
 	if w, ok := b.(*Parameter); ok && count == 1 && len(bs) == 2 && !transA && f.packsAhead() {
-		simd.GemmPacked(f.workers, p.m, p.a(0, false), w.store.panels(f.workers, bs[0], bs[1], transB), 0, y.data, p.n, nil)
+		simd.GemmPacked(f.workers, p.m, p.a(0, false), w.store.panels(f.workers, p.math, bs[0], bs[1], transB), 0, y.data, p.n, nil)
 	} else {
 		p.bv = f.values(b)
 		p.forward(f.Tape, y.data)
@@ -76,6 +76,7 @@ func matrixStrides(shape []int, rank, size int) []int {
 
 // product is a batch of matrix products y = op(a)·op(b), laid out as the operands a, b and y.
 type product struct {
+	math           simd.Math
 	m, n, k        int
 	transA, transB bool
 	av, bv         []float32
@@ -104,10 +105,10 @@ func (p *product) forward(t *Tape, y []float32) {
 	l := p.batch
 	count := l.count(l.n)
 	if count == 1 {
-		simd.Gemm(t.workers, p.m, p.n, p.k, p.a(0, false), p.b(0, false), 0, y, p.n, nil)
+		p.math.Gemm(t.workers, p.m, p.n, p.k, p.a(0, false), p.b(0, false), 0, y, p.n, nil)
 		return
 	}
-	simd.GemmBatch(t.workers, count, p.m, p.n, p.k, 0, func(i int) (simd.Matrix, simd.Matrix, []float32, int) {
+	p.math.GemmBatch(t.workers, count, p.m, p.n, p.k, 0, func(i int) (simd.Matrix, simd.Matrix, []float32, int) {
 		c := l.cursor(i, l.n)
 		return p.a(c.off[0], false), p.b(c.off[1], false), y[c.off[2]:], p.n
 	})
@@ -168,9 +169,9 @@ func (p *product) gradient(g *back, which int, d []float32, beta float32) {
 		}
 		if count == 1 {
 			x, y, out, ldc := operands(0)
-			simd.Gemm(g.workers, m, n, k, x, y, beta, out, ldc, nil)
+			p.math.Gemm(g.workers, m, n, k, x, y, beta, out, ldc, nil)
 		} else {
-			simd.GemmBatch(g.workers, count, m, n, k, beta, operands)
+			p.math.GemmBatch(g.workers, count, m, n, k, beta, operands)
 		}
 		beta = 1
 		at.next()

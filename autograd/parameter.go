@@ -21,14 +21,13 @@ type Parameter struct {
 	Frozen bool
 
 	shape []int
-	store storage
+	limit mathLimit
+	store *storage
 }
 
 // NewParameter returns a parameter of zeros.
 func NewParameter(shape ...int) *Parameter {
-	p := &Parameter{shape: cloneShape(shape)}
-	p.store.own(make([]float32, elements("parameter", shape)))
-	return p
+	return &Parameter{shape: cloneShape(shape), store: newStorage(make([]float32, elements("parameter", shape)))}
 }
 
 // ParameterOf returns a parameter that owns values, in row-major order. It panics with a [ShapeError]
@@ -37,9 +36,7 @@ func ParameterOf(values []float32, shape ...int) *Parameter {
 	if elements("parameter", shape) != len(values) {
 		shapePanic("parameter", "expected as many values as the shape has elements", shape, []int{len(values)})
 	}
-	p := &Parameter{shape: cloneShape(shape)}
-	p.store.own(values)
-	return p
+	return &Parameter{shape: cloneShape(shape), store: newStorage(values)}
 }
 
 // Shape returns the dimensions; the slice must not be changed.
@@ -57,10 +54,13 @@ func (p *Parameter) Len() int { return elements("len", p.shape) }
 func (p *Parameter) DType() DType { return p.stored("dtype").dtype }
 
 // Version counts the writes. Forms derived from the values, such as packed ones, are keyed by it.
-func (p *Parameter) Version() uint64 { return p.store.version.Load() }
+func (p *Parameter) Version() uint64 {
+	p.stored("version")
+	return p.store.version.Load()
+}
 
 // Values returns the values in row-major order, to be read only: a parameter may live in a mapped file.
-// Half-precision values are widened to a new slice by every call.
+// Half-precision values and integers are widened to a new slice by every call.
 func (p *Parameter) Values() []float32 {
 	f := p.stored("values")
 	v, ok := p.store.whole(p.Len())
@@ -76,20 +76,36 @@ func (p *Parameter) Values() []float32 {
 }
 
 // Update is the one way to write: f changes the values in place. Mapped values are copied first, and values in
-// half precision become float32 for good. Nothing may read the parameter meanwhile. A Backward that needs the
+// half precision and integers become float32 for good. Nothing may read the parameter meanwhile. A Backward that needs the
 // values from before the update panics with a [UseError].
 func (p *Parameter) Update(f func(values []float32)) {
 	p.stored("update")
+	p.store = p.store.unshared()
 	p.store.write(p.Len(), f)
+}
+
+// Share lets p use the memory of q, the forms packed for inference included, where both have the same shape, type and
+// values, bit for bit. It reports whether they do. The first Update of either copies the values, and changes nothing for
+// the other. Nothing may write to q or use p meanwhile.
+func (p *Parameter) Share(q *Parameter) bool {
+	f, g := p.stored("share"), q.stored("share")
+	if p.store == q.store {
+		return true
+	}
+	if !equalShape(p.shape, q.shape) || !f.equal(g, p.Len()) {
+		return false
+	}
+	q.store.shared.Store(true)
+	p.store = q.store
+	return true
 }
 
 // stored returns how the values are stored.
 func (p *Parameter) stored(op string) *form {
-	f := p.store.form.Load()
-	if f == nil {
+	if p.store == nil {
 		usePanic(op, "a parameter without values; make it with NewParameter")
 	}
-	return f
+	return p.store.form.Load()
 }
 
 // Map lets the parameter read its values, without a copy, from memory that is not its own, such as a mapped file
@@ -114,7 +130,41 @@ func (p *Parameter) MapHalf(d DType, parts [][]uint16, release, hold func()) {
 	mapParts(p, parts, &form{dtype: d, halves: parts, release: release, hold: hold})
 }
 
-func mapParts[E float32 | uint16](p *Parameter, parts [][]E, f *form) {
+// MapInt8 is [Parameter.Map] of integers of 8 bits. Row i of the parameter, of its first dimension, is scales[i] times
+// its integers, each product rounded to float32: Int8 is the type of a quantized weight [out, in, …]. The parameter keeps
+// the scales, which must not change.
+//
+// They stay so until the first Update. On a tape of [simd.Int8], [Linear] and the like multiply the integers themselves,
+// and take in a fourth of the memory. Elsewhere the widened values are used. MapInt8 panics with a [ShapeError] also when
+// the parameter has no dimension, or when there is not one scale for each row.
+func (p *Parameter) MapInt8(parts [][]int8, scales []float32, release, hold func()) {
+	const name = "parameter map"
+	if len(p.shape) == 0 || len(scales) != p.shape[0] {
+		shapePanic(name, "expected integers with a scale for each row", p.shape, []int{len(scales)})
+	}
+	mapParts(p, parts, &form{dtype: Int8, codes: parts, scales: scales, width: p.Len() / max(1, p.shape[0]), release: release, hold: hold})
+}
+
+// Int8 returns the integers and the scales of a parameter that holds them ([Parameter.MapInt8]), to be read only. Integers
+// that lie in several parts are copied. ok is false for a parameter of another type.
+func (p *Parameter) Int8() (codes []int8, scales []float32, ok bool) {
+	f := p.stored("int8")
+	if f.dtype != Int8 {
+		return nil, nil, false
+	}
+	if len(f.codes) == 1 {
+		if codes = f.codes[0]; f.hold != nil {
+			f.hold()
+		}
+	} else {
+		codes = make([]int8, p.Len())
+		f.readCodes(codes, 0)
+	}
+	runtime.KeepAlive(p)
+	return codes, f.scales, true
+}
+
+func mapParts[E float32 | uint16 | int8](p *Parameter, parts [][]E, f *form) {
 	n := 0
 	for _, part := range parts {
 		n += len(part)
@@ -122,6 +172,7 @@ func mapParts[E float32 | uint16](p *Parameter, parts [][]E, f *form) {
 	if n != p.Len() {
 		shapePanic("parameter map", "expected as many values as the shape has elements", p.shape, []int{n})
 	}
+	p.store = p.store.unshared()
 	p.store.mapTo(f)
 }
 

@@ -1,6 +1,10 @@
 package autograd
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/fovea-ml/fovea/simd"
+)
 
 // The first write to a mapped parameter copies it and raises its version.
 func TestUpdateCopiesMapped(t *testing.T) {
@@ -45,12 +49,12 @@ func TestPanelsFollowUpdates(t *testing.T) {
 	}
 	check("new")
 	first := Linear(x, p, nil).Floats(nil)
-	panels := p.store.packs[1].Load()
+	panels := p.store.packs[packTransposed][simd.Strict].Load()
 	if panels == nil {
 		t.Fatal("nothing was packed")
 	}
 	Linear(x, p, nil)
-	if p.store.packs[1].Load() != panels {
+	if p.store.packs[packTransposed][simd.Strict].Load() != panels {
 		t.Error("packed twice")
 	}
 	p.Update(func(v []float32) { v[0] += 1 })
@@ -65,7 +69,7 @@ func TestPanelsFollowUpdates(t *testing.T) {
 		tape := NewTape(o)
 		tape.Segment(func(x *Tensor) *Tensor { return MatMulT(x, p, false, true) }, tape.Input(ramp(6), 2, 3))
 		tape.Segment(func(x *Tensor) *Tensor { return Linear(x, p, nil) }, tape.Input(ramp(6), 2, 3))
-		if p.store.packs[1].Load() != nil {
+		if p.store.packs[packTransposed][simd.Strict].Load() != nil {
 			t.Errorf("%+v packs ahead", o)
 		}
 	}

@@ -68,6 +68,7 @@ func (f *frame) recur(gates int, cell bool, x, wih, whh, bih, bhh Operand, o Rec
 		}
 	}
 	r.arrange(o.Lengths)
+	f.products(wih, whh)
 	f.flops = 2 * r.rows() * r.wide * (r.in + r.size)
 	return r
 }
@@ -185,8 +186,8 @@ func (r *recurrence) recurrent(whh Operand) *stepWeight {
 }
 
 // through returns whh for the gradients of the steps.
-func (r *recurrence) through(b *back, whh []float32) *stepWeight {
-	w := &stepWeight{tape: b.Tape, k: r.wide, n: r.size, matrix: simd.Matrix{Data: whh, Stride: r.size}}
+func (r *recurrence) through(b *back, whh Operand, values []float32) *stepWeight {
+	w := &stepWeight{tape: b.Tape, math: r.MathOf(whh, nil), k: r.wide, n: r.size, matrix: simd.Matrix{Data: values, Stride: r.size}}
 	if r.longest() > 1 {
 		w.pack()
 	}
@@ -196,9 +197,9 @@ func (r *recurrence) through(b *back, whh []float32) *stepWeight {
 // weight returns the transpose of w, [out, in]. Inference uses w's packed panels; other tapes pack w here when it serves
 // several products.
 func (r *recurrence) weight(w Operand, out, in int, several bool) *stepWeight {
-	s := &stepWeight{tape: r.Tape, k: in, n: out, matrix: simd.Matrix{Stride: in, Trans: true}}
+	s := &stepWeight{tape: r.Tape, math: r.MathOf(w, nil), k: in, n: out, matrix: simd.Matrix{Stride: in, Trans: true}}
 	if p, ok := w.(*Parameter); ok && r.packsAhead() {
-		s.panels = p.store.panels(r.workers, out, in, true)
+		s.panels = p.store.panels(r.workers, s.math, out, in, true)
 	} else if s.matrix.Data = r.values(w); several {
 		s.pack()
 	}
@@ -208,6 +209,7 @@ func (r *recurrence) weight(w Operand, out, in int, several bool) *stepWeight {
 // stepWeight is a matrix [k, n] that the rows of several steps are multiplied with.
 type stepWeight struct {
 	tape   *Tape
+	math   simd.Math
 	k, n   int
 	matrix simd.Matrix
 	panels *simd.Packed // instead of matrix
@@ -215,8 +217,8 @@ type stepWeight struct {
 }
 
 func (s *stepWeight) pack() {
-	s.memory = s.tape.scratch(simd.PackedLen(s.k, s.n))
-	s.panels = simd.Pack(s.tape.workers, s.k, s.n, s.matrix, simd.PackOptions{Memory: s.memory})
+	s.memory = s.tape.scratch(s.math.PackedLen(s.k, s.n))
+	s.panels = simd.Pack(s.tape.workers, s.k, s.n, s.matrix, simd.PackOptions{Math: s.math, Memory: s.memory})
 }
 
 // times computes dst = x·s + beta·dst and its epilogue for the m rows of x.
@@ -225,7 +227,7 @@ func (s *stepWeight) times(dst []float32, beta float32, x []float32, m int, ep *
 	if s.panels != nil {
 		simd.GemmPacked(s.tape.workers, m, a, s.panels, beta, dst, s.n, ep)
 	} else {
-		simd.Gemm(s.tape.workers, m, s.n, s.k, a, s.matrix, beta, dst, s.n, ep)
+		s.math.Gemm(s.tape.workers, m, s.n, s.k, a, s.matrix, beta, dst, s.n, ep)
 	}
 }
 
@@ -266,7 +268,7 @@ func (r *recurrence) parameters(b *back, w, bias Operand, dgates, rows []float32
 	}
 	if b.wants(w) {
 		d, beta := b.into(w)
-		simd.Gemm(b.workers, r.wide, width, r.rows(), simd.Matrix{Data: dgates, Stride: r.wide, Trans: true},
+		r.MathOf(w, nil).Gemm(b.workers, r.wide, width, r.rows(), simd.Matrix{Data: dgates, Stride: r.wide, Trans: true},
 			simd.Matrix{Data: rows, Stride: width}, beta, d, width, nil)
 	}
 }
@@ -280,7 +282,7 @@ func (r *recurrence) input(b *back, x, wih, bih Operand, dgates, xv, wv []float3
 		return
 	}
 	times := func(dst []float32, beta float32) {
-		simd.Gemm(b.workers, r.rows(), r.in, r.wide, simd.Matrix{Data: dgates, Stride: r.wide},
+		r.MathOf(wih, nil).Gemm(b.workers, r.rows(), r.in, r.wide, simd.Matrix{Data: dgates, Stride: r.wide},
 			simd.Matrix{Data: wv, Stride: r.in}, beta, dst, r.in, nil)
 	}
 	if r.plain && r.rows() == r.n*r.steps {

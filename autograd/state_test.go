@@ -120,7 +120,7 @@ func TestStateHalf(t *testing.T) {
 }
 
 func TestStateType(t *testing.T) {
-	expectUsePanic(t, "found Format(3)", func() { NewState(1, 1, 1, StateOptions{DType: 3}) })
+	expectUsePanic(t, "found int8", func() { NewState(1, 1, 1, StateOptions{DType: Int8}) })
 }
 
 // A pool lends what was released, up to its bound, to states of the same type and a similar size.

@@ -18,6 +18,9 @@ type Options struct {
 
 	// Workers runs operations in parallel; nil is serial. Results do not depend on it.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, of the forward and the backward step alike: simd.Strict by default, which
+	// has the same bits everywhere. The essay of the package says what the others change. simd.Int8 excludes Gradients.
+	Math simd.Math
 	// Arena supplies memory; nil means a new one. No other tape may use it meanwhile.
 	Arena *Arena
 	// Context is checked between segments; when it ends, the tape panics with a [CanceledError].
@@ -57,8 +60,11 @@ type Tape struct {
 	lentSize int  // their elements, and those that operations under way have saved
 }
 
-// NewTape returns an empty tape.
+// NewTape returns an empty tape. It panics with a [UseError] for options that [Options.Check] refuses.
 func NewTape(o Options) *Tape {
+	if err := o.Check(); err != nil {
+		panic(err)
+	}
 	a := o.Arena
 	if a == nil {
 		a = NewArena()
@@ -106,8 +112,9 @@ func (t *Tape) Reset() {
 	t.commits = t.commits[:0]
 	t.draws = 0
 	t.record, t.rerun, t.known = t.opts.Gradients, false, nil
-	t.arena.bytes -= 4 * t.lentSize // lost to a panic
+	t.arena.forget(4 * t.lentSize) // lost to a panic
 	t.lent, t.lentSize = 0, 0
+	t.arena.settle()
 	t.gen++
 }
 

@@ -181,24 +181,6 @@ func TestSteadyState(t *testing.T) {
 	}
 }
 
-func TestArenas(t *testing.T) {
-	pool := Arenas{Keep: 1}
-	a, b := pool.Get(), pool.Get()
-	NewTape(Options{Arena: a}).Full(1, 1000).Tape().Reset()
-	if a.Bytes() < 4000 {
-		t.Errorf("the arena holds %d bytes after a Tensor of 4000", a.Bytes())
-	}
-	pool.Put(a)
-	pool.Put(b) // one too many
-	if pool.Get() != a || pool.Get() == b {
-		t.Error("expected the first arena back and then a new one")
-	}
-	a.Trim()
-	if a.Bytes() != 0 {
-		t.Errorf("a trimmed arena holds %d bytes", a.Bytes())
-	}
-}
-
 func TestSizeClasses(t *testing.T) {
 	last := 0
 	for n := 1; n < 1<<16; n += 1 + n/64 {

@@ -111,6 +111,12 @@
 // With [LoadOptions].KeepHalf, weights stay in half precision, whether mapped, packed or copied. Results equal those
 // of widened weights. [Save] writes weights in the type it is asked for.
 //
+// # Quantized weights
+//
+// With [LoadOptions].Int8, a tensor X of I8 with a tensor X_scale beside it, of one float for each row, is a weight in
+// integers of 8 bits. The parameter keeps the integers, in place where the file is mapped. [Save] writes such parameters
+// in this layout, which is the one that the library compressed-tensors calls int-quantized.
+//
 // # Writing
 //
 // [Write] and [Save] replace a checkpoint whole: a reader, a crash or a full disk finds the old one or the new one.

@@ -7,8 +7,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// place lets the parameter read its values where they lie, or copies values that stay in half precision. It reports false
-// when they have to be copied as float32.
+// place lets the parameter read its values where they lie, or copies values that stay in half precision or integers. It
+// reports false when they have to be copied as float32.
 func (m *move) place(target mapper, opts LoadOptions) bool {
 	var d DType
 	for _, t := range m.parts {
@@ -52,6 +52,13 @@ func (m *move) place(target mapper, opts LoadOptions) bool {
 			target.MapHalf(format, halves, release, hold)
 		}
 		return ok
+	case d == I8:
+		integers, can := target.(int8Mapper)
+		codes, ok := pieces[int8](m, inPlace)
+		if can && ok {
+			integers.MapInt8(codes, m.rowScales(), release, hold)
+		}
+		return can && ok
 	}
 	return false
 }
@@ -63,7 +70,7 @@ func (m *move) paged() bool {
 
 // pieces returns the elements of the move's parts: where they lie, or copied without inPlace. ok is false when
 // they do not lie as this machine reads them. A part without a source is zeros.
-func pieces[E float32 | uint16](m *move, inPlace bool) (_ [][]E, ok bool) {
+func pieces[E float32 | uint16 | int8](m *move, inPlace bool) (_ [][]E, ok bool) {
 	all := make([][]E, len(m.parts))
 	for i, t := range m.parts {
 		if t.src == nil {
@@ -88,7 +95,7 @@ func pieces[E float32 | uint16](m *move, inPlace bool) (_ [][]E, ok bool) {
 
 // elementsOf returns the numbers in bytes of a file without a copy. ok is false when they are not aligned, or the machine
 // is big-endian.
-func elementsOf[E float32 | uint16](b []byte) (_ []E, ok bool) {
+func elementsOf[E float32 | uint16 | int8](b []byte) (_ []E, ok bool) {
 	if !littleEndian {
 		return nil, false
 	}

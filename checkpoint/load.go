@@ -47,6 +47,11 @@ type LoadOptions struct {
 	// as they are loaded.
 	KeepHalf bool
 
+	// Int8 reads a tensor of I8 beside which the file has one of floats under its name and "_scale", [rows] or [rows, 1],
+	// as a weight whose rows are the integers, each multiplied by the scale of its row. An *autograd.Parameter keeps the
+	// integers; others get the products. Without it a tensor of I8 is a Misfit.
+	Int8 bool
+
 	// Fit, if not nil, is called for a tensor whose shape differs from its parameter's, such as a position embedding
 	// for another resolution. The parameter must have that one tensor. Fit returns the fitted values, or nil when it
 	// cannot help.
@@ -128,6 +133,7 @@ type move struct {
 	target     Target
 	parts      []Tensor // a part without a source is zeros
 	sizes      []int    // elements of each part
+	scales     []Tensor // of each part that holds integers
 	transposed bool
 	values     []float32 // fitted values, instead of parts
 }
@@ -157,11 +163,16 @@ func (l *loader) plan(path string, target Target) error {
 		for _, at := range where {
 			l.used[at] = true
 		}
-		m := move{target: target, parts: parts, transposed: pl.transposed}
+		m := move{target: target, parts: parts, scales: make([]Tensor, len(parts)), transposed: pl.transposed}
 		for i, t := range parts {
 			want := pl.partShape(target.Shape(), i)
 			m.sizes = append(m.sizes, product(want))
 			if t.src == nil || (t.DType.IsFloat() && slices.Equal(t.Shape, want)) {
+				continue
+			}
+			if at, ok := l.scales(t, pl, want); ok {
+				l.used[at] = true
+				m.scales[i] = l.file.tensors[at]
 				continue
 			}
 			if l.opts.Fit != nil && t.DType.IsFloat() && len(parts) == 1 && !pl.transposed {
@@ -275,6 +286,8 @@ func (m *move) run(opts LoadOptions) {
 			switch {
 			case t.src == nil:
 				clear(part)
+			case m.scales[i].src != nil:
+				t.widenTo(part, m.scales[i])
 			case m.transposed:
 				t.transposeTo(part)
 				t.src.forget(t.begin, t.end)

@@ -15,7 +15,8 @@ type Source interface {
 
 // Save writes the parameters and buffers of a model, given as (path, value), to a safetensors file: the reverse of
 // [Load]. Each goes under the first name that the table has for it. The file replaces one of the same name only when it
-// is complete, even if the parameters are mapped from that very file.
+// is complete, even if the parameters are mapped from that very file. A parameter of integers is written as such, with
+// its scales beside it, as LoadOptions.Int8 reads them.
 func Save[S Source](path string, names *Names, params iter.Seq2[string, S], opts WriteOptions) error {
 	return Write(path, Entries(names, params), opts)
 }
@@ -36,6 +37,10 @@ func Entries[S Source](names *Names, params iter.Seq2[string, S]) []Entry {
 			if name == "" {
 				continue
 			}
+			if two, ok := int8Entries(src, pl, name, shape, begin); ok {
+				entries = append(entries, two...)
+				continue
+			}
 			entries = append(entries, Entry{Name: name, Shape: slices.Clone(shape), lazy: func() []float32 {
 				part := src.Values()[begin:][:product(shape)]
 				if pl.transposed {
@@ -49,7 +54,7 @@ func Entries[S Source](names *Names, params iter.Seq2[string, S]) []Entry {
 }
 
 // transpose returns the matrix x [r, c] as [c, r].
-func transpose[E float32 | uint16](x []E, r, c int) []E {
+func transpose[E float32 | uint16 | int8](x []E, r, c int) []E {
 	t := make([]E, len(x))
 	for i := range r {
 		for j := range c {

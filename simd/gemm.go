@@ -8,6 +8,7 @@ package simd
 //	gemm_drive.go     a task runs the kernels block by block
 //	gemm_kernel.go    a kernel computes tiles of C; the one in Go, and the table that others fill
 //	gemm_epilogue.go  finished rows of C get their bias, activation and residual
+//	gemm_words.go     in other arithmetics than Strict, operands become words
 //
 // Beside this path, gemm_packed.go lays a weight out ahead of time, and gemm_gather.go collects the B of a
 // convolution. gemm_window.go multiplies a B in place, and gemm_slide.go reads pixels in place for filters that were laid
@@ -80,20 +81,7 @@ type Epilogue struct {
 //
 // C must not overlap A or B. Gemm panics when a slice is too short for its sizes.
 func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
-	checkSizes("Gemm", m, n, k)
-	checkView("Gemm", "A", a, m, k)
-	checkView("Gemm", "B", b, k, n)
-	checkStored("Gemm", "C", len(c), ldc, m, n)
-	checkEpilogue("Gemm", ep, m, n)
-	if m == 0 || n == 0 {
-		return
-	}
-	g := gemmRuns.get()
-	g.kern = gemmKernels[level]
-	g.m, g.n, g.k, g.block, g.chain, g.beta = m, n, k, kBlock, kChain, beta
-	g.one = gemmOperands{a: a, b: b, c: c, ldc: ldc}
-	g.setEpilogue(ep)
-	g.run(w, 1)
+	Strict.Gemm(w, m, n, k, a, b, beta, c, ldc, ep)
 }
 
 // GemmPacked is [Gemm] with a B that [Pack] or [PackRows] laid out ahead of time; n and k are b's. It panics
@@ -110,6 +98,9 @@ func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float3
 	g.kern = b.kern
 	g.m, g.n, g.k, g.block, g.chain, g.beta = m, b.n, b.k, kBlock, kChain, beta
 	g.packed = b
+	if b.word != nil {
+		g.useWords(b.word)
+	}
 	g.one = gemmOperands{a: a, c: c, ldc: ldc}
 	g.setEpilogue(ep)
 	g.run(w, 1)
@@ -121,18 +112,7 @@ func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float3
 //
 // Problems run in parallel over w. Where there are fewer problems than workers, each is divided too.
 func GemmBatch(w *Workers, count, m, n, k int, beta float32, operands func(i int) (a, b Matrix, c []float32, ldc int)) {
-	checkSizes("GemmBatch", m, n, k)
-	if count < 0 {
-		panic(fmt.Sprintf("simd: GemmBatch: count %d is negative", count))
-	}
-	if count == 0 || m == 0 || n == 0 {
-		return
-	}
-	g := gemmRuns.get()
-	g.kern = gemmKernels[level]
-	g.m, g.n, g.k, g.block, g.chain, g.beta = m, n, k, kBlock, kChain, beta
-	g.operands = operands
-	g.run(w, count)
+	Strict.GemmBatch(w, count, m, n, k, beta, operands)
 }
 
 func checkSizes(op string, m, n, k int) {

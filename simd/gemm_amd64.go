@@ -104,6 +104,7 @@ var gemmAVX512 = gemmKernel{
 	rows:      true,
 	multiply:  multiply512,
 	slide:     slide512,
+	ends:      true,
 	deep:      kBlock + 1,
 	transpose: transpose512,
 	end:       end512,

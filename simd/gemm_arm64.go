@@ -20,36 +20,66 @@ var gemmNEON = gemmKernel{
 }
 
 // multiplyNEON runs the tiles. A tile at an edge of C goes through a full tile beside it.
-func multiplyNEON(t *gemmTile) {
-	one := *t
-	for i := range t.tiles {
-		one.a = unsafe.Add(t.a, i*t.atile)
-		one.c = unsafe.Add(t.c, i*t.rows*t.ldc)
-		oneNEON(&one, false)
-	}
-}
+func multiplyNEON(t *gemmTile) { productStrict.multiply(t) }
 
 // slidesNEON is multiplyNEON with an A that is gathered.
 func slidesNEON(t *gemmTile) {
 	one := *t
 	for _, spot := range unsafe.Slice(t.spots, t.tiles) {
 		one.a, one.c = unsafe.Add(t.a, spot.a), unsafe.Add(t.c, spot.c)
-		oneNEON(&one, true)
+		productGathered.one(&one)
 	}
 }
 
-func oneNEON(t *gemmTile, gather bool) {
-	switch {
-	case t.cols < colsNEON || t.rows < heightNEON[t.rows]:
-		edgeNEON(*t, gather)
-	case gather:
-		slideNEON(t)
-	default:
+// A productNEON is what the tiles multiply. They are called by a switch: tiles on the stack stay there.
+type productNEON uint8
+
+const (
+	productStrict   productNEON = iota
+	productGathered             // productStrict with an A that is gathered
+	productBfmmla
+	productSmmla
+	productSdot
+	productSmlal
+)
+
+// multiply runs the tiles, one above the other.
+func (p productNEON) multiply(t *gemmTile) {
+	one := *t
+	for i := range t.tiles {
+		one.a = unsafe.Add(t.a, i*t.atile)
+		one.c = unsafe.Add(t.c, i*t.rows*t.ldc)
+		p.one(&one)
+	}
+}
+
+func (p productNEON) one(t *gemmTile) {
+	if t.cols < colsNEON || t.rows < heightNEON[t.rows] {
+		p.edge(*t)
+	} else {
+		p.whole(t)
+	}
+}
+
+// whole runs one tile that has the height of a kernel and all columns.
+func (p productNEON) whole(t *gemmTile) {
+	switch p {
+	case productStrict:
 		tileNEON(t)
+	case productGathered:
+		slideNEON(t)
+	case productBfmmla:
+		tileBfmmla(t)
+	case productSmmla:
+		tileSmmla(t)
+	case productSdot:
+		tileSdot(t)
+	case productSmlal:
+		tileSmlal(t)
 	}
 }
 
-func edgeNEON(t gemmTile, gather bool) {
+func (p productNEON) edge(t gemmTile) {
 	var full [rowsNEON][colsNEON]float32
 	c := t.c
 	row := func(i int) []float32 { return unsafe.Slice((*float32)(unsafe.Add(c, i*t.ldc)), t.cols) }
@@ -60,11 +90,7 @@ func edgeNEON(t gemmTile, gather bool) {
 	}
 	sub := t
 	sub.c, sub.ldc = unsafe.Pointer(&full), 4*colsNEON
-	if gather {
-		slideNEON(&sub)
-	} else {
-		tileNEON(&sub)
-	}
+	p.whole(&sub)
 	for i := range t.rows {
 		copy(row(i), full[i][:])
 	}

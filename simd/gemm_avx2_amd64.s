@@ -10878,7 +10878,7 @@ write:
 	RET
 
 // func peak256(n int)
-// n rounds of 12 fused multiply-adds of 8 lanes.
+// n rounds of 12 fused multiply-adds, 8 lanes.
 TEXT ·peak256(SB), NOSPLIT, $0-8
 	MOVQ n+0(FP), CX
 	VXORPS Y0, Y0, Y0

@@ -17,8 +17,8 @@ func (g *gemmRun) do(i int) {
 		if g.operands != nil {
 			o = &s.operands
 			o.a, o.b, o.c, o.ldc = g.operands(p)
-			checkView("GemmBatch", "A", o.a, g.m, g.k)
-			checkView("GemmBatch", "B", o.b, g.k, g.n)
+			checkView("GemmBatch", "A", o.a, g.m, g.numbers)
+			checkView("GemmBatch", "B", o.b, g.numbers, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
 		g.compute(s, o, i0, i1, p0, p1)
@@ -47,11 +47,32 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 		}
 		return
 	}
+	if g.word != nil && g.operands != nil {
+		g.convertOne(s, o, i0, i1, j0, j1)
+	}
+	integers := g.word != nil && g.word.integers
+	segment := 0
+	if integers {
+		segment = g.word.count(intSegment)
+	}
 	s.part = grow(s.part, tileMost)
 	t := &s.tile
 	t.ldc, t.chain, t.part = 4*o.ldc, g.chain, unsafe.Pointer(&s.part[0])
 	for k0 := 0; k0 < g.k; k0 += g.depth {
 		kc := min(g.depth, g.k-k0)
+		add, last := k0 > 0 || g.beta != 0, k0+kc == g.k
+		var kept []float32
+		if integers {
+			// C holds integers from the first slab of a segment to its last.
+			first := k0%segment == 0
+			if add && first {
+				s.keep(o, i0, i1, j0, j1)
+			}
+			if g.beta != 0 || k0 >= segment {
+				kept = s.kept
+			}
+			add = !first
+		}
 		a := g.layA(s, o.a, i0, i1, k0, kc)
 		// The panels of a group stay in the second-level cache while all blocks of rows pass by.
 		for p := p0; p < p1; p += g.groupCols {
@@ -63,10 +84,14 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 					g.fetchNext(&b, o.b, q, k0)
 				} else if r1 == i1 {
 					g.fetchNext(&b, o.b, p0, k0+kc)
+					b.after = g.panelAfter(i0, p0, k0+kc)
 				}
-				g.multiply(t, o, a.from(r0-i0), b, k0 > 0 || g.beta != 0, kc, r0, r1, p, q)
-				if g.hasEp && k0+kc == g.k {
-					g.ep.finish(o, r0, r1, p*nr, min(q*nr, g.n))
+				ep := g.multiply(t, o, a.from(r0-i0), b, add, last, kc, r0, r1, p, q)
+				if integers && (last || (k0+kc)%segment == 0) {
+					g.scaleSums(g.quantOf(s), k0/segment, o, r0, r1, p*nr, min(q*nr, g.n), kept, i0, j0, j1)
+				}
+				if g.hasEp && last && !ep.empty() {
+					ep.finish(o, r0, r1, p*nr, min(q*nr, g.n))
 				}
 			}
 		}
@@ -83,14 +108,17 @@ const linesMost = 112
 
 // multiply multiplies rows r0 to r1 by panels p0 to p1 of a slab of kc, one panel after the other; for few rows,
 // several side by side. A panel stays in the nearest cache while the tiles of A pass by. A call of the kernel
-// adds one K block; with add, the first block is added to C too.
-func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add bool, kc, r0, r1, p0, p1 int) {
+// adds one K block; with add, the first block is added to C too. multiply returns the steps of the epilogue that are left
+// after the last slab.
+func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, last bool, kc, r0, r1, p0, p1 int) *Epilogue {
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
 	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1) { // a packed row is row-major
 		wide = kern.panels[r1-r0]
 	}
+	integers := g.word != nil && g.word.integers // scaled first
+	ends := kern.ends && !integers && g.hasEp && last && wide == 1 && a.acs == 4 && b.format == FormatF32
 	t.brs, t.bps, t.format = b.brs, b.bps, b.format
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
@@ -102,6 +130,9 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 		ahead := uintptr(panel) + uintptr(t.panels*t.bps)
 		t.astep, t.afour = 4*kc, 16
 		lines := false
+		if p+t.panels >= p1 && b.after != nil {
+			ahead = uintptr(b.after)
+		}
 		switch {
 		case b.next != 0:
 			ahead = b.next + uintptr((p-p0)*nr*b.nextStride)
@@ -145,15 +176,33 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 				if lines {
 					t.ahead, t.atiles = ahead+uintptr(k*t.brs+from*t.k/4*t.afour), 0
 				}
+				t.bias, t.residual = nil, nil
+				if ends && k+t.k == kc {
+					g.endTiles(t, r0+r, p*nr)
+				}
 				kern.multiply(t)
 			}
 			from = to
 		}
 	}
+	if ends {
+		return &g.rest
+	}
+	return &g.ep
+}
+
+// endTiles has tiles that begin at row i and column j of C add the bias and the residual.
+func (g *gemmRun) endTiles(t *gemmTile, i, j int) {
+	if g.ep.Bias != nil {
+		t.bias = unsafe.Pointer(&g.ep.Bias[j])
+	}
+	if g.ep.Residual != nil && g.rest.Residual == nil {
+		t.residual, t.ldres = unsafe.Pointer(&g.ep.Residual[i*g.ep.ResidualStride+j]), 4*g.ep.ResidualStride
+	}
 }
 
 // tileMost is at least the number of sums in a tile.
-const tileMost = 512
+const tileMost = 1024
 
 // A gemmScratch holds the memory of one task beside its operands.
 type gemmScratch struct {
@@ -165,12 +214,20 @@ type gemmScratch struct {
 	pieces   []gatherPiece
 	rows     []float32 // gathered, to be transposed
 	part     []float32 // gemmTile.part
+
+	// For products of words.
+	words  []float32 // of A
+	line   []float32 // of rows that become a panel
+	scales []float32
+	sums   []int32
+	quant  quantized // of the task's problem
+	kept   []float32 // C before a segment of integer sums
 }
 
 var gemmScratches = freeList[gemmScratch]{
 	most: 64,
 	make: func() *gemmScratch { return new(gemmScratch) },
-	wipe: func(s *gemmScratch) { s.tile, s.operands = gemmTile{}, gemmOperands{} },
+	wipe: func(s *gemmScratch) { s.tile, s.operands, s.quant = gemmTile{}, gemmOperands{}, quantized{} },
 }
 
 // sharedScratches hold the copies that the tasks of one call share, one for each concurrent call.

@@ -10,7 +10,7 @@ func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 	for i := i0; i < i1; i++ {
 		c := o.c[i*o.ldc+j0:][:j1-j0]
 		if ep.Bias != nil {
-			addRow(c, ep.Bias[j0:j1], relu && ep.RowBias == nil && !first)
+			addRow(c, c, ep.Bias[j0:j1], relu && ep.RowBias == nil && !first)
 		}
 		if ep.RowBias != nil && relu && !first {
 			AddScalarRelu(c, c, ep.RowBias[i])
@@ -18,7 +18,7 @@ func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 			AddScalar(c, c, ep.RowBias[i])
 		}
 		if first {
-			addRow(c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0], relu)
+			addRow(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0], relu)
 		}
 		if ep.Pre != nil {
 			copy(ep.Pre[i*ep.PreStride+j0:][:j1-j0], c)
@@ -32,6 +32,21 @@ func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 	}
 }
 
+// afterTiles returns the steps that follow where tiles have added the bias, and the residual if it comes next.
+func (ep *Epilogue) afterTiles() Epilogue {
+	rest := *ep
+	rest.Bias = nil
+	if ep.RowBias == nil && (ep.ResidualFirst || ep.Act == ActNone && ep.Pre == nil) {
+		rest.Residual = nil
+	}
+	return rest
+}
+
+// empty reports whether there are no steps.
+func (ep *Epilogue) empty() bool {
+	return ep.Bias == nil && ep.RowBias == nil && ep.Pre == nil && ep.Act == ActNone && ep.Residual == nil
+}
+
 // floor returns the f for which the steps are x = max(x + RowBias[i], f), if there is one: 0 for ReLU, -Inf for no
 // activation.
 func (ep *Epilogue) floor() (f float32, ok bool) {
@@ -42,12 +57,12 @@ func (ep *Epilogue) floor() (f float32, ok bool) {
 	return f, ok
 }
 
-// addRow adds x to c and then, if relu is set, applies ReLU.
-func addRow(c, x []float32, relu bool) {
+// addRow sets c to x + y and then, if relu is set, applies ReLU.
+func addRow(c, x, y []float32, relu bool) {
 	if relu {
-		AddRelu(c, c, x)
+		AddRelu(c, x, y)
 	} else {
-		Add(c, c, x)
+		Add(c, x, y)
 	}
 }
 

@@ -44,6 +44,10 @@ type gemmKernel struct {
 	// few, which may be nil, computes a few rows of C without packing anything. C already holds beta·C.
 	few func(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int)
 
+	// ends says that multiply adds t.bias and t.residual at the end, for one panel of float32 or of words and an A with
+	// rows in memory order.
+	ends bool
+
 	// window, which may be nil, runs t.tiles tiles side by side, whose rows of B begin t.taps elements after t.b. It ends
 	// with t.bias, t.residual and t.relu.
 	window func(t *gemmTile)
@@ -86,14 +90,14 @@ type gemmTile struct {
 	_, _   int            // the kernel's own: steps of k to go, and whether there were earlier chains
 	taps   *int           // for slide and window: the offsets of the k of the pixels, in elements
 	spots  *tileSpot      // for slide: where each tile is
-	bias   unsafe.Pointer // for window: added to the rows of C at the end, unless nil
+	bias   unsafe.Pointer // added at the end unless nil: to the rows of C by window, to the columns by multiply
 	relu   int            // for window: 1 applies ReLU at the end
 	out    uintptr        // for slide: where the sums will be transposed to, to prefetch; 0: no prefetch
 	ldout  int            // bytes from one row there to the next
 
-	residual unsafe.Pointer // for window: added at the end, between the bias and ReLU, unless nil
+	residual unsafe.Pointer // added after the bias, unless nil
 	ldres    int            // bytes from one row of it to the next
-	_        uintptr        // the kernel's own: where the rows that it prefetches end
+	_        uintptr        // the kernel's own: where the rows that it prefetches end, or the residual of a tile
 	format   Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 

@@ -120,6 +120,9 @@ type bSlab struct {
 	whole int
 	edge  []float32
 
+	// The panel that is multiplied after these; nil stands for the one that follows in memory.
+	after unsafe.Pointer
+
 	// Where the rows are that the next group will be packed from; 0 stands for no prefetching.
 	next       uintptr
 	nextStride int
@@ -145,7 +148,7 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 		s.b = grow(s.b, (p1-p0)*kc*nr)
 		x.data = s.b
 		g.packGather(s, s.b, p0, p1, k0, kc)
-	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr:
+	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr && g.word == nil:
 		// Too few rows to pay for a copy of B.
 		x.data, x.brs, x.bps = b.at(k0, p0*nr), 4*b.Stride, 4*nr
 		if cols := g.n - (p1-1)*nr; cols < nr {
@@ -156,7 +159,7 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 	default:
 		s.b = grow(s.b, g.groupCols*kc*nr)
 		x.data = s.b
-		g.kern.pack(s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
+		g.pack(s, s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
 	}
 	return x
 }
@@ -172,9 +175,25 @@ func (x *bSlab) panel(i int) unsafe.Pointer {
 // fetchNext lets the tiles of x prefetch the rows of b from which the group at panel p and row k0 will be packed.
 // It does so where packing transposes: the hardware does not foresee those reads from one group to the next.
 func (g *gemmRun) fetchNext(x *bSlab, b Matrix, p, k0 int) {
-	if g.packed == nil && g.gather == nil && b.Trans && k0 < g.k {
+	if g.packed == nil && g.gather == nil && g.word == nil && b.Trans && k0 < g.k {
 		x.next, x.nextStride = uintptr(unsafe.Pointer(&b.at(k0, p*g.kern.nr)[0])), 4*b.Stride
 	}
+}
+
+// panelAfter returns the panel that a thread multiplies after those of a slab that ends at row k0: the first of the task's
+// next slab, or of the task that the thread is likely to take next. It returns nil where these are not packed.
+func (g *gemmRun) panelAfter(i0, p0, k0 int) unsafe.Pointer {
+	if g.packed == nil || g.packed.half != nil {
+		return nil
+	}
+	if k0 == g.k {
+		// Each thread takes one task, then the first of the others.
+		task := p0/g.taskCols*g.rowTasks + i0/g.taskRows + g.threads
+		if k0, p0 = 0, task/g.rowTasks*g.taskCols; p0 >= g.panels {
+			return nil
+		}
+	}
+	return unsafe.Pointer(&g.packed.panelsFrom(k0, min(g.depth, g.k-k0), p0)[0])
 }
 
 func (g *gemmRun) panelGroups() int { return ceilDiv(g.panels, g.groupCols) }
@@ -185,13 +204,30 @@ func (g *gemmRun) packShared(i int) {
 	k0, p := i/g.panelGroups()*g.depth, i%g.panelGroups()*g.groupCols
 	kc := min(g.depth, g.k-k0)
 	dst := g.sharedB.data[k0*g.panels*nr+p*kc*nr:]
+	s := gemmScratches.get()
+	defer gemmScratches.put(s)
 	if g.gather != nil {
-		s := gemmScratches.get()
-		defer gemmScratches.put(s)
 		g.packGather(s, dst, p, min(p+g.groupCols, g.panels), k0, kc)
 		return
 	}
-	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
+	g.pack(s, dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
+}
+
+// pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.
+func (g *gemmRun) pack(s *gemmScratch, dst []float32, b Matrix, k0, j0, kc, cols int) {
+	if g.word != nil {
+		g.word.pack(s, dst, b, g.numbers, k0, j0, kc, cols, g.quantOf(s).inverses)
+	} else {
+		g.kern.pack(dst, b, k0, j0, kc, cols)
+	}
+}
+
+// quantOf returns the scales of a task's problem.
+func (g *gemmRun) quantOf(s *gemmScratch) *quantized {
+	if g.operands != nil {
+		return &s.quant
+	}
+	return &g.quant
 }
 
 // stripPanels bounds the panels that are filled at once. They often lie a multiple of 4 KB apart, and the first-level

@@ -2818,6 +2818,3544 @@ write:
 	ADD R5, R3
 	RET
 
+// func gemmBfmmla1(t *gemmTile)
+// One tile of 1×12, A k-major and 8 wide, words of two bfloat16, in pairs.
+TEXT ·gemmBfmmla1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d58c // fadd v12.4s, v12.4s, v5.4s
+	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func gemmBfmmla2(t *gemmTile)
+// One tile of 2×12, A k-major and 8 wide, words of two bfloat16, in pairs.
+TEXT ·gemmBfmmla2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d58c // fadd v12.4s, v12.4s, v5.4s
+	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800068 // str q8, [x3, #0]
+	WORD $0x3d80046a // str q10, [x3, #16]
+	WORD $0x3d80086c // str q12, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func gemmBfmmla4(t *gemmTile)
+// One tile of 4×12, A k-major and 8 wide, words of two bfloat16, in pairs.
+TEXT ·gemmBfmmla4(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d58c // fadd v12.4s, v12.4s, v5.4s
+	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d5ce // fadd v14.4s, v14.4s, v4.4s
+	WORD $0x4e25d5ef // fadd v15.4s, v15.4s, v5.4s
+	WORD $0x4e26d610 // fadd v16.4s, v16.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d631 // fadd v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d652 // fadd v18.4s, v18.4s, v5.4s
+	WORD $0x4e26d673 // fadd v19.4s, v19.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	VST1.P [V14.S4, V15.S4, V16.S4], 48(R7)
+	VST1.P [V17.S4, V18.S4, V19.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	VZIP1 V15.D2, V14.D2, V13.D2
+	VZIP2 V15.D2, V14.D2, V14.D2
+	VZIP1 V17.D2, V16.D2, V15.D2
+	VZIP2 V17.D2, V16.D2, V16.D2
+	VZIP1 V19.D2, V18.D2, V17.D2
+	VZIP2 V19.D2, V18.D2, V18.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d5ad // fadd v13.4s, v13.4s, v4.4s
+	WORD $0x4e25d5ef // fadd v15.4s, v15.4s, v5.4s
+	WORD $0x4e26d631 // fadd v17.4s, v17.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d5ce // fadd v14.4s, v14.4s, v4.4s
+	WORD $0x4e25d610 // fadd v16.4s, v16.4s, v5.4s
+	WORD $0x4e26d652 // fadd v18.4s, v18.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800068 // str q8, [x3, #0]
+	WORD $0x3d80046a // str q10, [x3, #16]
+	WORD $0x3d80086c // str q12, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006d // str q13, [x3, #0]
+	WORD $0x3d80046f // str q15, [x3, #16]
+	WORD $0x3d800871 // str q17, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006e // str q14, [x3, #0]
+	WORD $0x3d800470 // str q16, [x3, #16]
+	WORD $0x3d800872 // str q18, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func gemmBfmmla8(t *gemmTile)
+// One tile of 8×12, A k-major and 8 wide, words of two bfloat16, in pairs.
+TEXT ·gemmBfmmla8(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	VEOR V28.B16, V28.B16, V28.B16
+	VEOR V29.B16, V29.B16, V29.B16
+	VEOR V30.B16, V30.B16, V30.B16
+	VEOR V31.B16, V31.B16, V31.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	WORD $0x6e44ec54 // bfmmla v20.4s, v2.8h, v4.8h
+	WORD $0x6e45ec55 // bfmmla v21.4s, v2.8h, v5.8h
+	WORD $0x6e46ec56 // bfmmla v22.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7a // bfmmla v26.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7b // bfmmla v27.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7c // bfmmla v28.4s, v3.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	WORD $0x6e44ec57 // bfmmla v23.4s, v2.8h, v4.8h
+	WORD $0x6e45ec58 // bfmmla v24.4s, v2.8h, v5.8h
+	WORD $0x6e46ec59 // bfmmla v25.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7d // bfmmla v29.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7e // bfmmla v30.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7f // bfmmla v31.4s, v3.8h, v6.8h
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	WORD $0x6e44ec54 // bfmmla v20.4s, v2.8h, v4.8h
+	WORD $0x6e45ec55 // bfmmla v21.4s, v2.8h, v5.8h
+	WORD $0x6e46ec56 // bfmmla v22.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7a // bfmmla v26.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7b // bfmmla v27.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7c // bfmmla v28.4s, v3.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	WORD $0x6e44ec57 // bfmmla v23.4s, v2.8h, v4.8h
+	WORD $0x6e45ec58 // bfmmla v24.4s, v2.8h, v5.8h
+	WORD $0x6e46ec59 // bfmmla v25.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7d // bfmmla v29.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7e // bfmmla v30.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7f // bfmmla v31.4s, v3.8h, v6.8h
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	WORD $0x6e44ec54 // bfmmla v20.4s, v2.8h, v4.8h
+	WORD $0x6e45ec55 // bfmmla v21.4s, v2.8h, v5.8h
+	WORD $0x6e46ec56 // bfmmla v22.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7a // bfmmla v26.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7b // bfmmla v27.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7c // bfmmla v28.4s, v3.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	WORD $0x6e44ec57 // bfmmla v23.4s, v2.8h, v4.8h
+	WORD $0x6e45ec58 // bfmmla v24.4s, v2.8h, v5.8h
+	WORD $0x6e46ec59 // bfmmla v25.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7d // bfmmla v29.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7e // bfmmla v30.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7f // bfmmla v31.4s, v3.8h, v6.8h
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	WORD $0x6e44ec54 // bfmmla v20.4s, v2.8h, v4.8h
+	WORD $0x6e45ec55 // bfmmla v21.4s, v2.8h, v5.8h
+	WORD $0x6e46ec56 // bfmmla v22.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7a // bfmmla v26.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7b // bfmmla v27.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7c // bfmmla v28.4s, v3.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	WORD $0x6e44ec57 // bfmmla v23.4s, v2.8h, v4.8h
+	WORD $0x6e45ec58 // bfmmla v24.4s, v2.8h, v5.8h
+	WORD $0x6e46ec59 // bfmmla v25.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7d // bfmmla v29.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7e // bfmmla v30.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7f // bfmmla v31.4s, v3.8h, v6.8h
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
+	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
+	WORD $0x6e44ec2e // bfmmla v14.4s, v1.8h, v4.8h
+	WORD $0x6e45ec2f // bfmmla v15.4s, v1.8h, v5.8h
+	WORD $0x6e46ec30 // bfmmla v16.4s, v1.8h, v6.8h
+	WORD $0x6e44ec54 // bfmmla v20.4s, v2.8h, v4.8h
+	WORD $0x6e45ec55 // bfmmla v21.4s, v2.8h, v5.8h
+	WORD $0x6e46ec56 // bfmmla v22.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7a // bfmmla v26.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7b // bfmmla v27.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7c // bfmmla v28.4s, v3.8h, v6.8h
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x6e44ec0b // bfmmla v11.4s, v0.8h, v4.8h
+	WORD $0x6e45ec0c // bfmmla v12.4s, v0.8h, v5.8h
+	WORD $0x6e46ec0d // bfmmla v13.4s, v0.8h, v6.8h
+	WORD $0x6e44ec31 // bfmmla v17.4s, v1.8h, v4.8h
+	WORD $0x6e45ec32 // bfmmla v18.4s, v1.8h, v5.8h
+	WORD $0x6e46ec33 // bfmmla v19.4s, v1.8h, v6.8h
+	WORD $0x6e44ec57 // bfmmla v23.4s, v2.8h, v4.8h
+	WORD $0x6e45ec58 // bfmmla v24.4s, v2.8h, v5.8h
+	WORD $0x6e46ec59 // bfmmla v25.4s, v2.8h, v6.8h
+	WORD $0x6e44ec7d // bfmmla v29.4s, v3.8h, v4.8h
+	WORD $0x6e45ec7e // bfmmla v30.4s, v3.8h, v5.8h
+	WORD $0x6e46ec7f // bfmmla v31.4s, v3.8h, v6.8h
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d58c // fadd v12.4s, v12.4s, v5.4s
+	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d5ce // fadd v14.4s, v14.4s, v4.4s
+	WORD $0x4e25d5ef // fadd v15.4s, v15.4s, v5.4s
+	WORD $0x4e26d610 // fadd v16.4s, v16.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d631 // fadd v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d652 // fadd v18.4s, v18.4s, v5.4s
+	WORD $0x4e26d673 // fadd v19.4s, v19.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d694 // fadd v20.4s, v20.4s, v4.4s
+	WORD $0x4e25d6b5 // fadd v21.4s, v21.4s, v5.4s
+	WORD $0x4e26d6d6 // fadd v22.4s, v22.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d6f7 // fadd v23.4s, v23.4s, v4.4s
+	WORD $0x4e25d718 // fadd v24.4s, v24.4s, v5.4s
+	WORD $0x4e26d739 // fadd v25.4s, v25.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d75a // fadd v26.4s, v26.4s, v4.4s
+	WORD $0x4e25d77b // fadd v27.4s, v27.4s, v5.4s
+	WORD $0x4e26d79c // fadd v28.4s, v28.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e24d7bd // fadd v29.4s, v29.4s, v4.4s
+	WORD $0x4e25d7de // fadd v30.4s, v30.4s, v5.4s
+	WORD $0x4e26d7ff // fadd v31.4s, v31.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	VST1.P [V14.S4, V15.S4, V16.S4], 48(R7)
+	VST1.P [V17.S4, V18.S4, V19.S4], 48(R7)
+	VST1.P [V20.S4, V21.S4, V22.S4], 48(R7)
+	VST1.P [V23.S4, V24.S4, V25.S4], 48(R7)
+	VST1.P [V26.S4, V27.S4, V28.S4], 48(R7)
+	VST1.P [V29.S4, V30.S4, V31.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	VZIP1 V15.D2, V14.D2, V13.D2
+	VZIP2 V15.D2, V14.D2, V14.D2
+	VZIP1 V17.D2, V16.D2, V15.D2
+	VZIP2 V17.D2, V16.D2, V16.D2
+	VZIP1 V19.D2, V18.D2, V17.D2
+	VZIP2 V19.D2, V18.D2, V18.D2
+	VZIP1 V21.D2, V20.D2, V19.D2
+	VZIP2 V21.D2, V20.D2, V20.D2
+	VZIP1 V23.D2, V22.D2, V21.D2
+	VZIP2 V23.D2, V22.D2, V22.D2
+	VZIP1 V25.D2, V24.D2, V23.D2
+	VZIP2 V25.D2, V24.D2, V24.D2
+	VZIP1 V27.D2, V26.D2, V25.D2
+	VZIP2 V27.D2, V26.D2, V26.D2
+	VZIP1 V29.D2, V28.D2, V27.D2
+	VZIP2 V29.D2, V28.D2, V28.D2
+	VZIP1 V31.D2, V30.D2, V29.D2
+	VZIP2 V31.D2, V30.D2, V30.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d5ad // fadd v13.4s, v13.4s, v4.4s
+	WORD $0x4e25d5ef // fadd v15.4s, v15.4s, v5.4s
+	WORD $0x4e26d631 // fadd v17.4s, v17.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d5ce // fadd v14.4s, v14.4s, v4.4s
+	WORD $0x4e25d610 // fadd v16.4s, v16.4s, v5.4s
+	WORD $0x4e26d652 // fadd v18.4s, v18.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d673 // fadd v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d6b5 // fadd v21.4s, v21.4s, v5.4s
+	WORD $0x4e26d6f7 // fadd v23.4s, v23.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d694 // fadd v20.4s, v20.4s, v4.4s
+	WORD $0x4e25d6d6 // fadd v22.4s, v22.4s, v5.4s
+	WORD $0x4e26d718 // fadd v24.4s, v24.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d739 // fadd v25.4s, v25.4s, v4.4s
+	WORD $0x4e25d77b // fadd v27.4s, v27.4s, v5.4s
+	WORD $0x4e26d7bd // fadd v29.4s, v29.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4e24d75a // fadd v26.4s, v26.4s, v4.4s
+	WORD $0x4e25d79c // fadd v28.4s, v28.4s, v5.4s
+	WORD $0x4e26d7de // fadd v30.4s, v30.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800068 // str q8, [x3, #0]
+	WORD $0x3d80046a // str q10, [x3, #16]
+	WORD $0x3d80086c // str q12, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006d // str q13, [x3, #0]
+	WORD $0x3d80046f // str q15, [x3, #16]
+	WORD $0x3d800871 // str q17, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006e // str q14, [x3, #0]
+	WORD $0x3d800470 // str q16, [x3, #16]
+	WORD $0x3d800872 // str q18, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800073 // str q19, [x3, #0]
+	WORD $0x3d800475 // str q21, [x3, #16]
+	WORD $0x3d800877 // str q23, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800074 // str q20, [x3, #0]
+	WORD $0x3d800476 // str q22, [x3, #16]
+	WORD $0x3d800878 // str q24, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800079 // str q25, [x3, #0]
+	WORD $0x3d80047b // str q27, [x3, #16]
+	WORD $0x3d80087d // str q29, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80007a // str q26, [x3, #0]
+	WORD $0x3d80047c // str q28, [x3, #16]
+	WORD $0x3d80087e // str q30, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func peakBfmmla(n int)
+// n rounds of 24 multiplications of 32 operations.
+TEXT ·peakBfmmla(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R0
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+loop:
+	WORD $0x6e41ec02 // bfmmla v2.4s, v0.8h, v1.8h
+	WORD $0x6e41ec03 // bfmmla v3.4s, v0.8h, v1.8h
+	WORD $0x6e41ec04 // bfmmla v4.4s, v0.8h, v1.8h
+	WORD $0x6e41ec05 // bfmmla v5.4s, v0.8h, v1.8h
+	WORD $0x6e41ec06 // bfmmla v6.4s, v0.8h, v1.8h
+	WORD $0x6e41ec07 // bfmmla v7.4s, v0.8h, v1.8h
+	WORD $0x6e41ec08 // bfmmla v8.4s, v0.8h, v1.8h
+	WORD $0x6e41ec09 // bfmmla v9.4s, v0.8h, v1.8h
+	WORD $0x6e41ec0a // bfmmla v10.4s, v0.8h, v1.8h
+	WORD $0x6e41ec0b // bfmmla v11.4s, v0.8h, v1.8h
+	WORD $0x6e41ec0c // bfmmla v12.4s, v0.8h, v1.8h
+	WORD $0x6e41ec0d // bfmmla v13.4s, v0.8h, v1.8h
+	WORD $0x6e41ec0e // bfmmla v14.4s, v0.8h, v1.8h
+	WORD $0x6e41ec0f // bfmmla v15.4s, v0.8h, v1.8h
+	WORD $0x6e41ec10 // bfmmla v16.4s, v0.8h, v1.8h
+	WORD $0x6e41ec11 // bfmmla v17.4s, v0.8h, v1.8h
+	WORD $0x6e41ec12 // bfmmla v18.4s, v0.8h, v1.8h
+	WORD $0x6e41ec13 // bfmmla v19.4s, v0.8h, v1.8h
+	WORD $0x6e41ec14 // bfmmla v20.4s, v0.8h, v1.8h
+	WORD $0x6e41ec15 // bfmmla v21.4s, v0.8h, v1.8h
+	WORD $0x6e41ec16 // bfmmla v22.4s, v0.8h, v1.8h
+	WORD $0x6e41ec17 // bfmmla v23.4s, v0.8h, v1.8h
+	WORD $0x6e41ec18 // bfmmla v24.4s, v0.8h, v1.8h
+	WORD $0x6e41ec19 // bfmmla v25.4s, v0.8h, v1.8h
+	SUBS $1, R0
+	BNE loop
+	RET
+
+// func gemmSmmla1(t *gemmTile)
+// One tile of 1×12, A k-major and 8 wide, words of four int8, in pairs.
+TEXT ·gemmSmmla1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea48508 // add v8.4s, v8.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea4856b // add v11.4s, v11.4s, v4.4s
+	WORD $0x4ea5858c // add v12.4s, v12.4s, v5.4s
+	WORD $0x4ea685ad // add v13.4s, v13.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6856b // add v11.4s, v11.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func gemmSmmla2(t *gemmTile)
+// One tile of 2×12, A k-major and 8 wide, words of four int8, in pairs.
+TEXT ·gemmSmmla2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1 (R1), [V0.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea48508 // add v8.4s, v8.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea4856b // add v11.4s, v11.4s, v4.4s
+	WORD $0x4ea5858c // add v12.4s, v12.4s, v5.4s
+	WORD $0x4ea685ad // add v13.4s, v13.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6856b // add v11.4s, v11.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea48508 // add v8.4s, v8.4s, v4.4s
+	WORD $0x4ea5854a // add v10.4s, v10.4s, v5.4s
+	WORD $0x4ea6858c // add v12.4s, v12.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800068 // str q8, [x3, #0]
+	WORD $0x3d80046a // str q10, [x3, #16]
+	WORD $0x3d80086c // str q12, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func gemmSmmla4(t *gemmTile)
+// One tile of 4×12, A k-major and 8 wide, words of four int8, in pairs.
+TEXT ·gemmSmmla4(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1 (R1), [V0.S4, V1.S4]
+	ADD $64, R1
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea48508 // add v8.4s, v8.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea4856b // add v11.4s, v11.4s, v4.4s
+	WORD $0x4ea5858c // add v12.4s, v12.4s, v5.4s
+	WORD $0x4ea685ad // add v13.4s, v13.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea485ce // add v14.4s, v14.4s, v4.4s
+	WORD $0x4ea585ef // add v15.4s, v15.4s, v5.4s
+	WORD $0x4ea68610 // add v16.4s, v16.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea48631 // add v17.4s, v17.4s, v4.4s
+	WORD $0x4ea58652 // add v18.4s, v18.4s, v5.4s
+	WORD $0x4ea68673 // add v19.4s, v19.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	VST1.P [V14.S4, V15.S4, V16.S4], 48(R7)
+	VST1.P [V17.S4, V18.S4, V19.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	VZIP1 V15.D2, V14.D2, V13.D2
+	VZIP2 V15.D2, V14.D2, V14.D2
+	VZIP1 V17.D2, V16.D2, V15.D2
+	VZIP2 V17.D2, V16.D2, V16.D2
+	VZIP1 V19.D2, V18.D2, V17.D2
+	VZIP2 V19.D2, V18.D2, V18.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6856b // add v11.4s, v11.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea48508 // add v8.4s, v8.4s, v4.4s
+	WORD $0x4ea5854a // add v10.4s, v10.4s, v5.4s
+	WORD $0x4ea6858c // add v12.4s, v12.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+	WORD $0x4ea585ef // add v15.4s, v15.4s, v5.4s
+	WORD $0x4ea68631 // add v17.4s, v17.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea485ce // add v14.4s, v14.4s, v4.4s
+	WORD $0x4ea58610 // add v16.4s, v16.4s, v5.4s
+	WORD $0x4ea68652 // add v18.4s, v18.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800068 // str q8, [x3, #0]
+	WORD $0x3d80046a // str q10, [x3, #16]
+	WORD $0x3d80086c // str q12, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006d // str q13, [x3, #0]
+	WORD $0x3d80046f // str q15, [x3, #16]
+	WORD $0x3d800871 // str q17, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006e // str q14, [x3, #0]
+	WORD $0x3d800470 // str q16, [x3, #16]
+	WORD $0x3d800872 // str q18, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func gemmSmmla8(t *gemmTile)
+// One tile of 8×12, A k-major and 8 wide, words of four int8, in pairs.
+TEXT ·gemmSmmla8(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	VEOR V28.B16, V28.B16, V28.B16
+	VEOR V29.B16, V29.B16, V29.B16
+	VEOR V30.B16, V30.B16, V30.B16
+	VEOR V31.B16, V31.B16, V31.B16
+	SUBS $8, R4
+	BLT rest
+four:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	WORD $0x4e84a454 // smmla v20.4s, v2.16b, v4.16b
+	WORD $0x4e85a455 // smmla v21.4s, v2.16b, v5.16b
+	WORD $0x4e86a456 // smmla v22.4s, v2.16b, v6.16b
+	WORD $0x4e84a47a // smmla v26.4s, v3.16b, v4.16b
+	WORD $0x4e85a47b // smmla v27.4s, v3.16b, v5.16b
+	WORD $0x4e86a47c // smmla v28.4s, v3.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	WORD $0x4e84a457 // smmla v23.4s, v2.16b, v4.16b
+	WORD $0x4e85a458 // smmla v24.4s, v2.16b, v5.16b
+	WORD $0x4e86a459 // smmla v25.4s, v2.16b, v6.16b
+	WORD $0x4e84a47d // smmla v29.4s, v3.16b, v4.16b
+	WORD $0x4e85a47e // smmla v30.4s, v3.16b, v5.16b
+	WORD $0x4e86a47f // smmla v31.4s, v3.16b, v6.16b
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	WORD $0x4e84a454 // smmla v20.4s, v2.16b, v4.16b
+	WORD $0x4e85a455 // smmla v21.4s, v2.16b, v5.16b
+	WORD $0x4e86a456 // smmla v22.4s, v2.16b, v6.16b
+	WORD $0x4e84a47a // smmla v26.4s, v3.16b, v4.16b
+	WORD $0x4e85a47b // smmla v27.4s, v3.16b, v5.16b
+	WORD $0x4e86a47c // smmla v28.4s, v3.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	WORD $0x4e84a457 // smmla v23.4s, v2.16b, v4.16b
+	WORD $0x4e85a458 // smmla v24.4s, v2.16b, v5.16b
+	WORD $0x4e86a459 // smmla v25.4s, v2.16b, v6.16b
+	WORD $0x4e84a47d // smmla v29.4s, v3.16b, v4.16b
+	WORD $0x4e85a47e // smmla v30.4s, v3.16b, v5.16b
+	WORD $0x4e86a47f // smmla v31.4s, v3.16b, v6.16b
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	WORD $0x4e84a454 // smmla v20.4s, v2.16b, v4.16b
+	WORD $0x4e85a455 // smmla v21.4s, v2.16b, v5.16b
+	WORD $0x4e86a456 // smmla v22.4s, v2.16b, v6.16b
+	WORD $0x4e84a47a // smmla v26.4s, v3.16b, v4.16b
+	WORD $0x4e85a47b // smmla v27.4s, v3.16b, v5.16b
+	WORD $0x4e86a47c // smmla v28.4s, v3.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	WORD $0x4e84a457 // smmla v23.4s, v2.16b, v4.16b
+	WORD $0x4e85a458 // smmla v24.4s, v2.16b, v5.16b
+	WORD $0x4e86a459 // smmla v25.4s, v2.16b, v6.16b
+	WORD $0x4e84a47d // smmla v29.4s, v3.16b, v4.16b
+	WORD $0x4e85a47e // smmla v30.4s, v3.16b, v5.16b
+	WORD $0x4e86a47f // smmla v31.4s, v3.16b, v6.16b
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	WORD $0x4e84a454 // smmla v20.4s, v2.16b, v4.16b
+	WORD $0x4e85a455 // smmla v21.4s, v2.16b, v5.16b
+	WORD $0x4e86a456 // smmla v22.4s, v2.16b, v6.16b
+	WORD $0x4e84a47a // smmla v26.4s, v3.16b, v4.16b
+	WORD $0x4e85a47b // smmla v27.4s, v3.16b, v5.16b
+	WORD $0x4e86a47c // smmla v28.4s, v3.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	WORD $0x4e84a457 // smmla v23.4s, v2.16b, v4.16b
+	WORD $0x4e85a458 // smmla v24.4s, v2.16b, v5.16b
+	WORD $0x4e86a459 // smmla v25.4s, v2.16b, v6.16b
+	WORD $0x4e84a47d // smmla v29.4s, v3.16b, v4.16b
+	WORD $0x4e85a47e // smmla v30.4s, v3.16b, v5.16b
+	WORD $0x4e86a47f // smmla v31.4s, v3.16b, v6.16b
+	SUBS $8, R4
+	BGE four
+rest:
+	ADDS $8, R4
+	BEQ store
+one:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
+	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
+	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
+	WORD $0x4e84a42e // smmla v14.4s, v1.16b, v4.16b
+	WORD $0x4e85a42f // smmla v15.4s, v1.16b, v5.16b
+	WORD $0x4e86a430 // smmla v16.4s, v1.16b, v6.16b
+	WORD $0x4e84a454 // smmla v20.4s, v2.16b, v4.16b
+	WORD $0x4e85a455 // smmla v21.4s, v2.16b, v5.16b
+	WORD $0x4e86a456 // smmla v22.4s, v2.16b, v6.16b
+	WORD $0x4e84a47a // smmla v26.4s, v3.16b, v4.16b
+	WORD $0x4e85a47b // smmla v27.4s, v3.16b, v5.16b
+	WORD $0x4e86a47c // smmla v28.4s, v3.16b, v6.16b
+	VLD1.P 48(R2), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4e84a40b // smmla v11.4s, v0.16b, v4.16b
+	WORD $0x4e85a40c // smmla v12.4s, v0.16b, v5.16b
+	WORD $0x4e86a40d // smmla v13.4s, v0.16b, v6.16b
+	WORD $0x4e84a431 // smmla v17.4s, v1.16b, v4.16b
+	WORD $0x4e85a432 // smmla v18.4s, v1.16b, v5.16b
+	WORD $0x4e86a433 // smmla v19.4s, v1.16b, v6.16b
+	WORD $0x4e84a457 // smmla v23.4s, v2.16b, v4.16b
+	WORD $0x4e85a458 // smmla v24.4s, v2.16b, v5.16b
+	WORD $0x4e86a459 // smmla v25.4s, v2.16b, v6.16b
+	WORD $0x4e84a47d // smmla v29.4s, v3.16b, v4.16b
+	WORD $0x4e85a47e // smmla v30.4s, v3.16b, v5.16b
+	WORD $0x4e86a47f // smmla v31.4s, v3.16b, v6.16b
+	SUBS $2, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea48508 // add v8.4s, v8.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea4856b // add v11.4s, v11.4s, v4.4s
+	WORD $0x4ea5858c // add v12.4s, v12.4s, v5.4s
+	WORD $0x4ea685ad // add v13.4s, v13.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea485ce // add v14.4s, v14.4s, v4.4s
+	WORD $0x4ea585ef // add v15.4s, v15.4s, v5.4s
+	WORD $0x4ea68610 // add v16.4s, v16.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea48631 // add v17.4s, v17.4s, v4.4s
+	WORD $0x4ea58652 // add v18.4s, v18.4s, v5.4s
+	WORD $0x4ea68673 // add v19.4s, v19.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea48694 // add v20.4s, v20.4s, v4.4s
+	WORD $0x4ea586b5 // add v21.4s, v21.4s, v5.4s
+	WORD $0x4ea686d6 // add v22.4s, v22.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea486f7 // add v23.4s, v23.4s, v4.4s
+	WORD $0x4ea58718 // add v24.4s, v24.4s, v5.4s
+	WORD $0x4ea68739 // add v25.4s, v25.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea4875a // add v26.4s, v26.4s, v4.4s
+	WORD $0x4ea5877b // add v27.4s, v27.4s, v5.4s
+	WORD $0x4ea6879c // add v28.4s, v28.4s, v6.4s
+	VLD1.P 48(R7), [V4.S4, V5.S4, V6.S4]
+	WORD $0x4ea487bd // add v29.4s, v29.4s, v4.4s
+	WORD $0x4ea587de // add v30.4s, v30.4s, v5.4s
+	WORD $0x4ea687ff // add v31.4s, v31.4s, v6.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	VST1.P [V14.S4, V15.S4, V16.S4], 48(R7)
+	VST1.P [V17.S4, V18.S4, V19.S4], 48(R7)
+	VST1.P [V20.S4, V21.S4, V22.S4], 48(R7)
+	VST1.P [V23.S4, V24.S4, V25.S4], 48(R7)
+	VST1.P [V26.S4, V27.S4, V28.S4], 48(R7)
+	VST1.P [V29.S4, V30.S4, V31.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	VZIP1 V9.D2, V8.D2, V7.D2
+	VZIP2 V9.D2, V8.D2, V8.D2
+	VZIP1 V11.D2, V10.D2, V9.D2
+	VZIP2 V11.D2, V10.D2, V10.D2
+	VZIP1 V13.D2, V12.D2, V11.D2
+	VZIP2 V13.D2, V12.D2, V12.D2
+	VZIP1 V15.D2, V14.D2, V13.D2
+	VZIP2 V15.D2, V14.D2, V14.D2
+	VZIP1 V17.D2, V16.D2, V15.D2
+	VZIP2 V17.D2, V16.D2, V16.D2
+	VZIP1 V19.D2, V18.D2, V17.D2
+	VZIP2 V19.D2, V18.D2, V18.D2
+	VZIP1 V21.D2, V20.D2, V19.D2
+	VZIP2 V21.D2, V20.D2, V20.D2
+	VZIP1 V23.D2, V22.D2, V21.D2
+	VZIP2 V23.D2, V22.D2, V22.D2
+	VZIP1 V25.D2, V24.D2, V23.D2
+	VZIP2 V25.D2, V24.D2, V24.D2
+	VZIP1 V27.D2, V26.D2, V25.D2
+	VZIP2 V27.D2, V26.D2, V26.D2
+	VZIP1 V29.D2, V28.D2, V27.D2
+	VZIP2 V29.D2, V28.D2, V28.D2
+	VZIP1 V31.D2, V30.D2, V29.D2
+	VZIP2 V31.D2, V30.D2, V30.D2
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea484e7 // add v7.4s, v7.4s, v4.4s
+	WORD $0x4ea58529 // add v9.4s, v9.4s, v5.4s
+	WORD $0x4ea6856b // add v11.4s, v11.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea48508 // add v8.4s, v8.4s, v4.4s
+	WORD $0x4ea5854a // add v10.4s, v10.4s, v5.4s
+	WORD $0x4ea6858c // add v12.4s, v12.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+	WORD $0x4ea585ef // add v15.4s, v15.4s, v5.4s
+	WORD $0x4ea68631 // add v17.4s, v17.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea485ce // add v14.4s, v14.4s, v4.4s
+	WORD $0x4ea58610 // add v16.4s, v16.4s, v5.4s
+	WORD $0x4ea68652 // add v18.4s, v18.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea48673 // add v19.4s, v19.4s, v4.4s
+	WORD $0x4ea586b5 // add v21.4s, v21.4s, v5.4s
+	WORD $0x4ea686f7 // add v23.4s, v23.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea48694 // add v20.4s, v20.4s, v4.4s
+	WORD $0x4ea586d6 // add v22.4s, v22.4s, v5.4s
+	WORD $0x4ea68718 // add v24.4s, v24.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea48739 // add v25.4s, v25.4s, v4.4s
+	WORD $0x4ea5877b // add v27.4s, v27.4s, v5.4s
+	WORD $0x4ea687bd // add v29.4s, v29.4s, v6.4s
+	VLD1 (R7), [V4.S4, V5.S4, V6.S4]
+	ADD R5, R7
+	WORD $0x4ea4875a // add v26.4s, v26.4s, v4.4s
+	WORD $0x4ea5879c // add v28.4s, v28.4s, v5.4s
+	WORD $0x4ea687de // add v30.4s, v30.4s, v6.4s
+write:
+	WORD $0x3d800067 // str q7, [x3, #0]
+	WORD $0x3d800469 // str q9, [x3, #16]
+	WORD $0x3d80086b // str q11, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800068 // str q8, [x3, #0]
+	WORD $0x3d80046a // str q10, [x3, #16]
+	WORD $0x3d80086c // str q12, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006d // str q13, [x3, #0]
+	WORD $0x3d80046f // str q15, [x3, #16]
+	WORD $0x3d800871 // str q17, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80006e // str q14, [x3, #0]
+	WORD $0x3d800470 // str q16, [x3, #16]
+	WORD $0x3d800872 // str q18, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800073 // str q19, [x3, #0]
+	WORD $0x3d800475 // str q21, [x3, #16]
+	WORD $0x3d800877 // str q23, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800074 // str q20, [x3, #0]
+	WORD $0x3d800476 // str q22, [x3, #16]
+	WORD $0x3d800878 // str q24, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d800079 // str q25, [x3, #0]
+	WORD $0x3d80047b // str q27, [x3, #16]
+	WORD $0x3d80087d // str q29, [x3, #32]
+	ADD R5, R3
+	WORD $0x3d80007a // str q26, [x3, #0]
+	WORD $0x3d80047c // str q28, [x3, #16]
+	WORD $0x3d80087e // str q30, [x3, #32]
+	ADD R5, R3
+	RET
+
+// func peakSmmla(n int)
+// n rounds of 24 multiplications of 64 operations.
+TEXT ·peakSmmla(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R0
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+loop:
+	WORD $0x4e81a402 // smmla v2.4s, v0.16b, v1.16b
+	WORD $0x4e81a403 // smmla v3.4s, v0.16b, v1.16b
+	WORD $0x4e81a404 // smmla v4.4s, v0.16b, v1.16b
+	WORD $0x4e81a405 // smmla v5.4s, v0.16b, v1.16b
+	WORD $0x4e81a406 // smmla v6.4s, v0.16b, v1.16b
+	WORD $0x4e81a407 // smmla v7.4s, v0.16b, v1.16b
+	WORD $0x4e81a408 // smmla v8.4s, v0.16b, v1.16b
+	WORD $0x4e81a409 // smmla v9.4s, v0.16b, v1.16b
+	WORD $0x4e81a40a // smmla v10.4s, v0.16b, v1.16b
+	WORD $0x4e81a40b // smmla v11.4s, v0.16b, v1.16b
+	WORD $0x4e81a40c // smmla v12.4s, v0.16b, v1.16b
+	WORD $0x4e81a40d // smmla v13.4s, v0.16b, v1.16b
+	WORD $0x4e81a40e // smmla v14.4s, v0.16b, v1.16b
+	WORD $0x4e81a40f // smmla v15.4s, v0.16b, v1.16b
+	WORD $0x4e81a410 // smmla v16.4s, v0.16b, v1.16b
+	WORD $0x4e81a411 // smmla v17.4s, v0.16b, v1.16b
+	WORD $0x4e81a412 // smmla v18.4s, v0.16b, v1.16b
+	WORD $0x4e81a413 // smmla v19.4s, v0.16b, v1.16b
+	WORD $0x4e81a414 // smmla v20.4s, v0.16b, v1.16b
+	WORD $0x4e81a415 // smmla v21.4s, v0.16b, v1.16b
+	WORD $0x4e81a416 // smmla v22.4s, v0.16b, v1.16b
+	WORD $0x4e81a417 // smmla v23.4s, v0.16b, v1.16b
+	WORD $0x4e81a418 // smmla v24.4s, v0.16b, v1.16b
+	WORD $0x4e81a419 // smmla v25.4s, v0.16b, v1.16b
+	SUBS $1, R0
+	BNE loop
+	RET
+
+// func gemmSdot1(t *gemmTile)
+// One tile of 1×12, A k-major and 8 wide, words of four int8.
+TEXT ·gemmSdot1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+write:
+	VST1 [V0.S4, V1.S4, V2.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func gemmSdot2(t *gemmTile)
+// One tile of 2×12, A k-major and 8 wide, words of four int8.
+TEXT ·gemmSdot2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88463 // add v3.4s, v3.4s, v24.4s
+	WORD $0x4eb98484 // add v4.4s, v4.4s, v25.4s
+	WORD $0x4eba84a5 // add v5.4s, v5.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88463 // add v3.4s, v3.4s, v24.4s
+	WORD $0x4eb98484 // add v4.4s, v4.4s, v25.4s
+	WORD $0x4eba84a5 // add v5.4s, v5.4s, v26.4s
+write:
+	VST1 [V0.S4, V1.S4, V2.S4], (R3)
+	ADD R5, R3
+	VST1 [V3.S4, V4.S4, V5.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func gemmSdot4(t *gemmTile)
+// One tile of 4×12, A k-major and 8 wide, words of four int8.
+TEXT ·gemmSdot4(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88463 // add v3.4s, v3.4s, v24.4s
+	WORD $0x4eb98484 // add v4.4s, v4.4s, v25.4s
+	WORD $0x4eba84a5 // add v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb884c6 // add v6.4s, v6.4s, v24.4s
+	WORD $0x4eb984e7 // add v7.4s, v7.4s, v25.4s
+	WORD $0x4eba8508 // add v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88529 // add v9.4s, v9.4s, v24.4s
+	WORD $0x4eb9854a // add v10.4s, v10.4s, v25.4s
+	WORD $0x4eba856b // add v11.4s, v11.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88463 // add v3.4s, v3.4s, v24.4s
+	WORD $0x4eb98484 // add v4.4s, v4.4s, v25.4s
+	WORD $0x4eba84a5 // add v5.4s, v5.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb884c6 // add v6.4s, v6.4s, v24.4s
+	WORD $0x4eb984e7 // add v7.4s, v7.4s, v25.4s
+	WORD $0x4eba8508 // add v8.4s, v8.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88529 // add v9.4s, v9.4s, v24.4s
+	WORD $0x4eb9854a // add v10.4s, v10.4s, v25.4s
+	WORD $0x4eba856b // add v11.4s, v11.4s, v26.4s
+write:
+	VST1 [V0.S4, V1.S4, V2.S4], (R3)
+	ADD R5, R3
+	VST1 [V3.S4, V4.S4, V5.S4], (R3)
+	ADD R5, R3
+	VST1 [V6.S4, V7.S4, V8.S4], (R3)
+	ADD R5, R3
+	VST1 [V9.S4, V10.S4, V11.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func gemmSdot8(t *gemmTile)
+// One tile of 8×12, A k-major and 8 wide, words of four int8.
+TEXT ·gemmSdot8(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	WORD $0x4f9ce30c // sdot v12.4s, v24.16b, v28.4b[0]
+	WORD $0x4f9ce32d // sdot v13.4s, v25.16b, v28.4b[0]
+	WORD $0x4f9ce34e // sdot v14.4s, v26.16b, v28.4b[0]
+	WORD $0x4fbce30f // sdot v15.4s, v24.16b, v28.4b[1]
+	WORD $0x4fbce330 // sdot v16.4s, v25.16b, v28.4b[1]
+	WORD $0x4fbce351 // sdot v17.4s, v26.16b, v28.4b[1]
+	WORD $0x4f9ceb12 // sdot v18.4s, v24.16b, v28.4b[2]
+	WORD $0x4f9ceb33 // sdot v19.4s, v25.16b, v28.4b[2]
+	WORD $0x4f9ceb54 // sdot v20.4s, v26.16b, v28.4b[2]
+	WORD $0x4fbceb15 // sdot v21.4s, v24.16b, v28.4b[3]
+	WORD $0x4fbceb36 // sdot v22.4s, v25.16b, v28.4b[3]
+	WORD $0x4fbceb57 // sdot v23.4s, v26.16b, v28.4b[3]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	WORD $0x4f9ce30c // sdot v12.4s, v24.16b, v28.4b[0]
+	WORD $0x4f9ce32d // sdot v13.4s, v25.16b, v28.4b[0]
+	WORD $0x4f9ce34e // sdot v14.4s, v26.16b, v28.4b[0]
+	WORD $0x4fbce30f // sdot v15.4s, v24.16b, v28.4b[1]
+	WORD $0x4fbce330 // sdot v16.4s, v25.16b, v28.4b[1]
+	WORD $0x4fbce351 // sdot v17.4s, v26.16b, v28.4b[1]
+	WORD $0x4f9ceb12 // sdot v18.4s, v24.16b, v28.4b[2]
+	WORD $0x4f9ceb33 // sdot v19.4s, v25.16b, v28.4b[2]
+	WORD $0x4f9ceb54 // sdot v20.4s, v26.16b, v28.4b[2]
+	WORD $0x4fbceb15 // sdot v21.4s, v24.16b, v28.4b[3]
+	WORD $0x4fbceb36 // sdot v22.4s, v25.16b, v28.4b[3]
+	WORD $0x4fbceb57 // sdot v23.4s, v26.16b, v28.4b[3]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	WORD $0x4f9ce30c // sdot v12.4s, v24.16b, v28.4b[0]
+	WORD $0x4f9ce32d // sdot v13.4s, v25.16b, v28.4b[0]
+	WORD $0x4f9ce34e // sdot v14.4s, v26.16b, v28.4b[0]
+	WORD $0x4fbce30f // sdot v15.4s, v24.16b, v28.4b[1]
+	WORD $0x4fbce330 // sdot v16.4s, v25.16b, v28.4b[1]
+	WORD $0x4fbce351 // sdot v17.4s, v26.16b, v28.4b[1]
+	WORD $0x4f9ceb12 // sdot v18.4s, v24.16b, v28.4b[2]
+	WORD $0x4f9ceb33 // sdot v19.4s, v25.16b, v28.4b[2]
+	WORD $0x4f9ceb54 // sdot v20.4s, v26.16b, v28.4b[2]
+	WORD $0x4fbceb15 // sdot v21.4s, v24.16b, v28.4b[3]
+	WORD $0x4fbceb36 // sdot v22.4s, v25.16b, v28.4b[3]
+	WORD $0x4fbceb57 // sdot v23.4s, v26.16b, v28.4b[3]
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	WORD $0x4f9ce30c // sdot v12.4s, v24.16b, v28.4b[0]
+	WORD $0x4f9ce32d // sdot v13.4s, v25.16b, v28.4b[0]
+	WORD $0x4f9ce34e // sdot v14.4s, v26.16b, v28.4b[0]
+	WORD $0x4fbce30f // sdot v15.4s, v24.16b, v28.4b[1]
+	WORD $0x4fbce330 // sdot v16.4s, v25.16b, v28.4b[1]
+	WORD $0x4fbce351 // sdot v17.4s, v26.16b, v28.4b[1]
+	WORD $0x4f9ceb12 // sdot v18.4s, v24.16b, v28.4b[2]
+	WORD $0x4f9ceb33 // sdot v19.4s, v25.16b, v28.4b[2]
+	WORD $0x4f9ceb54 // sdot v20.4s, v26.16b, v28.4b[2]
+	WORD $0x4fbceb15 // sdot v21.4s, v24.16b, v28.4b[3]
+	WORD $0x4fbceb36 // sdot v22.4s, v25.16b, v28.4b[3]
+	WORD $0x4fbceb57 // sdot v23.4s, v26.16b, v28.4b[3]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	VLD1.P 32(R1), [V27.S4, V28.S4]
+	WORD $0x4f9be300 // sdot v0.4s, v24.16b, v27.4b[0]
+	WORD $0x4f9be321 // sdot v1.4s, v25.16b, v27.4b[0]
+	WORD $0x4f9be342 // sdot v2.4s, v26.16b, v27.4b[0]
+	WORD $0x4fbbe303 // sdot v3.4s, v24.16b, v27.4b[1]
+	WORD $0x4fbbe324 // sdot v4.4s, v25.16b, v27.4b[1]
+	WORD $0x4fbbe345 // sdot v5.4s, v26.16b, v27.4b[1]
+	WORD $0x4f9beb06 // sdot v6.4s, v24.16b, v27.4b[2]
+	WORD $0x4f9beb27 // sdot v7.4s, v25.16b, v27.4b[2]
+	WORD $0x4f9beb48 // sdot v8.4s, v26.16b, v27.4b[2]
+	WORD $0x4fbbeb09 // sdot v9.4s, v24.16b, v27.4b[3]
+	WORD $0x4fbbeb2a // sdot v10.4s, v25.16b, v27.4b[3]
+	WORD $0x4fbbeb4b // sdot v11.4s, v26.16b, v27.4b[3]
+	WORD $0x4f9ce30c // sdot v12.4s, v24.16b, v28.4b[0]
+	WORD $0x4f9ce32d // sdot v13.4s, v25.16b, v28.4b[0]
+	WORD $0x4f9ce34e // sdot v14.4s, v26.16b, v28.4b[0]
+	WORD $0x4fbce30f // sdot v15.4s, v24.16b, v28.4b[1]
+	WORD $0x4fbce330 // sdot v16.4s, v25.16b, v28.4b[1]
+	WORD $0x4fbce351 // sdot v17.4s, v26.16b, v28.4b[1]
+	WORD $0x4f9ceb12 // sdot v18.4s, v24.16b, v28.4b[2]
+	WORD $0x4f9ceb33 // sdot v19.4s, v25.16b, v28.4b[2]
+	WORD $0x4f9ceb54 // sdot v20.4s, v26.16b, v28.4b[2]
+	WORD $0x4fbceb15 // sdot v21.4s, v24.16b, v28.4b[3]
+	WORD $0x4fbceb36 // sdot v22.4s, v25.16b, v28.4b[3]
+	WORD $0x4fbceb57 // sdot v23.4s, v26.16b, v28.4b[3]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88463 // add v3.4s, v3.4s, v24.4s
+	WORD $0x4eb98484 // add v4.4s, v4.4s, v25.4s
+	WORD $0x4eba84a5 // add v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb884c6 // add v6.4s, v6.4s, v24.4s
+	WORD $0x4eb984e7 // add v7.4s, v7.4s, v25.4s
+	WORD $0x4eba8508 // add v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88529 // add v9.4s, v9.4s, v24.4s
+	WORD $0x4eb9854a // add v10.4s, v10.4s, v25.4s
+	WORD $0x4eba856b // add v11.4s, v11.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb8858c // add v12.4s, v12.4s, v24.4s
+	WORD $0x4eb985ad // add v13.4s, v13.4s, v25.4s
+	WORD $0x4eba85ce // add v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb885ef // add v15.4s, v15.4s, v24.4s
+	WORD $0x4eb98610 // add v16.4s, v16.4s, v25.4s
+	WORD $0x4eba8631 // add v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb88652 // add v18.4s, v18.4s, v24.4s
+	WORD $0x4eb98673 // add v19.4s, v19.4s, v25.4s
+	WORD $0x4eba8694 // add v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4eb886b5 // add v21.4s, v21.4s, v24.4s
+	WORD $0x4eb986d6 // add v22.4s, v22.4s, v25.4s
+	WORD $0x4eba86f7 // add v23.4s, v23.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88400 // add v0.4s, v0.4s, v24.4s
+	WORD $0x4eb98421 // add v1.4s, v1.4s, v25.4s
+	WORD $0x4eba8442 // add v2.4s, v2.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88463 // add v3.4s, v3.4s, v24.4s
+	WORD $0x4eb98484 // add v4.4s, v4.4s, v25.4s
+	WORD $0x4eba84a5 // add v5.4s, v5.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb884c6 // add v6.4s, v6.4s, v24.4s
+	WORD $0x4eb984e7 // add v7.4s, v7.4s, v25.4s
+	WORD $0x4eba8508 // add v8.4s, v8.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88529 // add v9.4s, v9.4s, v24.4s
+	WORD $0x4eb9854a // add v10.4s, v10.4s, v25.4s
+	WORD $0x4eba856b // add v11.4s, v11.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb8858c // add v12.4s, v12.4s, v24.4s
+	WORD $0x4eb985ad // add v13.4s, v13.4s, v25.4s
+	WORD $0x4eba85ce // add v14.4s, v14.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb885ef // add v15.4s, v15.4s, v24.4s
+	WORD $0x4eb98610 // add v16.4s, v16.4s, v25.4s
+	WORD $0x4eba8631 // add v17.4s, v17.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb88652 // add v18.4s, v18.4s, v24.4s
+	WORD $0x4eb98673 // add v19.4s, v19.4s, v25.4s
+	WORD $0x4eba8694 // add v20.4s, v20.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4eb886b5 // add v21.4s, v21.4s, v24.4s
+	WORD $0x4eb986d6 // add v22.4s, v22.4s, v25.4s
+	WORD $0x4eba86f7 // add v23.4s, v23.4s, v26.4s
+write:
+	VST1 [V0.S4, V1.S4, V2.S4], (R3)
+	ADD R5, R3
+	VST1 [V3.S4, V4.S4, V5.S4], (R3)
+	ADD R5, R3
+	VST1 [V6.S4, V7.S4, V8.S4], (R3)
+	ADD R5, R3
+	VST1 [V9.S4, V10.S4, V11.S4], (R3)
+	ADD R5, R3
+	VST1 [V12.S4, V13.S4, V14.S4], (R3)
+	ADD R5, R3
+	VST1 [V15.S4, V16.S4, V17.S4], (R3)
+	ADD R5, R3
+	VST1 [V18.S4, V19.S4, V20.S4], (R3)
+	ADD R5, R3
+	VST1 [V21.S4, V22.S4, V23.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func peakSdot(n int)
+// n rounds of 24 multiplications of 32 operations.
+TEXT ·peakSdot(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R0
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+loop:
+	WORD $0x4f81e002 // sdot v2.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e003 // sdot v3.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e004 // sdot v4.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e005 // sdot v5.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e006 // sdot v6.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e007 // sdot v7.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e008 // sdot v8.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e009 // sdot v9.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e00a // sdot v10.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e00b // sdot v11.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e00c // sdot v12.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e00d // sdot v13.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e00e // sdot v14.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e00f // sdot v15.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e010 // sdot v16.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e011 // sdot v17.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e012 // sdot v18.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e013 // sdot v19.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e014 // sdot v20.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e015 // sdot v21.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e016 // sdot v22.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e017 // sdot v23.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e018 // sdot v24.4s, v0.16b, v1.4b[0]
+	WORD $0x4f81e019 // sdot v25.4s, v0.16b, v1.4b[0]
+	SUBS $1, R0
+	BNE loop
+	RET
+
+// func gemmSmlal1(t *gemmTile)
+// One tile of 1×12, A k-major and 8 wide, words of two int16.
+TEXT ·gemmSmlal1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+write:
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func gemmSmlal2(t *gemmTile)
+// One tile of 2×12, A k-major and 8 wide, words of two int16.
+TEXT ·gemmSmlal2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea2856b // add v11.4s, v11.4s, v2.4s
+	WORD $0x4ea3858c // add v12.4s, v12.4s, v3.4s
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea2856b // add v11.4s, v11.4s, v2.4s
+	WORD $0x4ea3858c // add v12.4s, v12.4s, v3.4s
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+write:
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R5, R3
+	VST1 [V11.S4, V12.S4, V13.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func gemmSmlal4(t *gemmTile)
+// One tile of 4×12, A k-major and 8 wide, words of two int16.
+TEXT ·gemmSmlal4(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea2856b // add v11.4s, v11.4s, v2.4s
+	WORD $0x4ea3858c // add v12.4s, v12.4s, v3.4s
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea285ce // add v14.4s, v14.4s, v2.4s
+	WORD $0x4ea385ef // add v15.4s, v15.4s, v3.4s
+	WORD $0x4ea48610 // add v16.4s, v16.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea28631 // add v17.4s, v17.4s, v2.4s
+	WORD $0x4ea38652 // add v18.4s, v18.4s, v3.4s
+	WORD $0x4ea48673 // add v19.4s, v19.4s, v4.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	VST1.P [V14.S4, V15.S4, V16.S4], 48(R7)
+	VST1.P [V17.S4, V18.S4, V19.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea2856b // add v11.4s, v11.4s, v2.4s
+	WORD $0x4ea3858c // add v12.4s, v12.4s, v3.4s
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea285ce // add v14.4s, v14.4s, v2.4s
+	WORD $0x4ea385ef // add v15.4s, v15.4s, v3.4s
+	WORD $0x4ea48610 // add v16.4s, v16.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea28631 // add v17.4s, v17.4s, v2.4s
+	WORD $0x4ea38652 // add v18.4s, v18.4s, v3.4s
+	WORD $0x4ea48673 // add v19.4s, v19.4s, v4.4s
+write:
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R5, R3
+	VST1 [V11.S4, V12.S4, V13.S4], (R3)
+	ADD R5, R3
+	VST1 [V14.S4, V15.S4, V16.S4], (R3)
+	ADD R5, R3
+	VST1 [V17.S4, V18.S4, V19.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func gemmSmlal8(t *gemmTile)
+// One tile of 8×12, A k-major and 8 wide, words of two int16.
+TEXT ·gemmSmlal8(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	VEOR V28.B16, V28.B16, V28.B16
+	VEOR V29.B16, V29.B16, V29.B16
+	VEOR V30.B16, V30.B16, V30.B16
+	VEOR V31.B16, V31.B16, V31.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f412054 // smlal v20.4s, v2.4h, v1.h[0]
+	WORD $0x4f412055 // smlal2 v21.4s, v2.8h, v1.h[0]
+	WORD $0x0f412096 // smlal v22.4s, v4.4h, v1.h[0]
+	WORD $0x0f612057 // smlal v23.4s, v2.4h, v1.h[2]
+	WORD $0x4f612058 // smlal2 v24.4s, v2.8h, v1.h[2]
+	WORD $0x0f612099 // smlal v25.4s, v4.4h, v1.h[2]
+	WORD $0x0f41285a // smlal v26.4s, v2.4h, v1.h[4]
+	WORD $0x4f41285b // smlal2 v27.4s, v2.8h, v1.h[4]
+	WORD $0x0f41289c // smlal v28.4s, v4.4h, v1.h[4]
+	WORD $0x0f61285d // smlal v29.4s, v2.4h, v1.h[6]
+	WORD $0x4f61285e // smlal2 v30.4s, v2.8h, v1.h[6]
+	WORD $0x0f61289f // smlal v31.4s, v4.4h, v1.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	WORD $0x0f512074 // smlal v20.4s, v3.4h, v1.h[1]
+	WORD $0x4f512075 // smlal2 v21.4s, v3.8h, v1.h[1]
+	WORD $0x0f5120b6 // smlal v22.4s, v5.4h, v1.h[1]
+	WORD $0x0f712077 // smlal v23.4s, v3.4h, v1.h[3]
+	WORD $0x4f712078 // smlal2 v24.4s, v3.8h, v1.h[3]
+	WORD $0x0f7120b9 // smlal v25.4s, v5.4h, v1.h[3]
+	WORD $0x0f51287a // smlal v26.4s, v3.4h, v1.h[5]
+	WORD $0x4f51287b // smlal2 v27.4s, v3.8h, v1.h[5]
+	WORD $0x0f5128bc // smlal v28.4s, v5.4h, v1.h[5]
+	WORD $0x0f71287d // smlal v29.4s, v3.4h, v1.h[7]
+	WORD $0x4f71287e // smlal2 v30.4s, v3.8h, v1.h[7]
+	WORD $0x0f7128bf // smlal v31.4s, v5.4h, v1.h[7]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f412054 // smlal v20.4s, v2.4h, v1.h[0]
+	WORD $0x4f412055 // smlal2 v21.4s, v2.8h, v1.h[0]
+	WORD $0x0f412096 // smlal v22.4s, v4.4h, v1.h[0]
+	WORD $0x0f612057 // smlal v23.4s, v2.4h, v1.h[2]
+	WORD $0x4f612058 // smlal2 v24.4s, v2.8h, v1.h[2]
+	WORD $0x0f612099 // smlal v25.4s, v4.4h, v1.h[2]
+	WORD $0x0f41285a // smlal v26.4s, v2.4h, v1.h[4]
+	WORD $0x4f41285b // smlal2 v27.4s, v2.8h, v1.h[4]
+	WORD $0x0f41289c // smlal v28.4s, v4.4h, v1.h[4]
+	WORD $0x0f61285d // smlal v29.4s, v2.4h, v1.h[6]
+	WORD $0x4f61285e // smlal2 v30.4s, v2.8h, v1.h[6]
+	WORD $0x0f61289f // smlal v31.4s, v4.4h, v1.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	WORD $0x0f512074 // smlal v20.4s, v3.4h, v1.h[1]
+	WORD $0x4f512075 // smlal2 v21.4s, v3.8h, v1.h[1]
+	WORD $0x0f5120b6 // smlal v22.4s, v5.4h, v1.h[1]
+	WORD $0x0f712077 // smlal v23.4s, v3.4h, v1.h[3]
+	WORD $0x4f712078 // smlal2 v24.4s, v3.8h, v1.h[3]
+	WORD $0x0f7120b9 // smlal v25.4s, v5.4h, v1.h[3]
+	WORD $0x0f51287a // smlal v26.4s, v3.4h, v1.h[5]
+	WORD $0x4f51287b // smlal2 v27.4s, v3.8h, v1.h[5]
+	WORD $0x0f5128bc // smlal v28.4s, v5.4h, v1.h[5]
+	WORD $0x0f71287d // smlal v29.4s, v3.4h, v1.h[7]
+	WORD $0x4f71287e // smlal2 v30.4s, v3.8h, v1.h[7]
+	WORD $0x0f7128bf // smlal v31.4s, v5.4h, v1.h[7]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f412054 // smlal v20.4s, v2.4h, v1.h[0]
+	WORD $0x4f412055 // smlal2 v21.4s, v2.8h, v1.h[0]
+	WORD $0x0f412096 // smlal v22.4s, v4.4h, v1.h[0]
+	WORD $0x0f612057 // smlal v23.4s, v2.4h, v1.h[2]
+	WORD $0x4f612058 // smlal2 v24.4s, v2.8h, v1.h[2]
+	WORD $0x0f612099 // smlal v25.4s, v4.4h, v1.h[2]
+	WORD $0x0f41285a // smlal v26.4s, v2.4h, v1.h[4]
+	WORD $0x4f41285b // smlal2 v27.4s, v2.8h, v1.h[4]
+	WORD $0x0f41289c // smlal v28.4s, v4.4h, v1.h[4]
+	WORD $0x0f61285d // smlal v29.4s, v2.4h, v1.h[6]
+	WORD $0x4f61285e // smlal2 v30.4s, v2.8h, v1.h[6]
+	WORD $0x0f61289f // smlal v31.4s, v4.4h, v1.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	WORD $0x0f512074 // smlal v20.4s, v3.4h, v1.h[1]
+	WORD $0x4f512075 // smlal2 v21.4s, v3.8h, v1.h[1]
+	WORD $0x0f5120b6 // smlal v22.4s, v5.4h, v1.h[1]
+	WORD $0x0f712077 // smlal v23.4s, v3.4h, v1.h[3]
+	WORD $0x4f712078 // smlal2 v24.4s, v3.8h, v1.h[3]
+	WORD $0x0f7120b9 // smlal v25.4s, v5.4h, v1.h[3]
+	WORD $0x0f51287a // smlal v26.4s, v3.4h, v1.h[5]
+	WORD $0x4f51287b // smlal2 v27.4s, v3.8h, v1.h[5]
+	WORD $0x0f5128bc // smlal v28.4s, v5.4h, v1.h[5]
+	WORD $0x0f71287d // smlal v29.4s, v3.4h, v1.h[7]
+	WORD $0x4f71287e // smlal2 v30.4s, v3.8h, v1.h[7]
+	WORD $0x0f7128bf // smlal v31.4s, v5.4h, v1.h[7]
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f412054 // smlal v20.4s, v2.4h, v1.h[0]
+	WORD $0x4f412055 // smlal2 v21.4s, v2.8h, v1.h[0]
+	WORD $0x0f412096 // smlal v22.4s, v4.4h, v1.h[0]
+	WORD $0x0f612057 // smlal v23.4s, v2.4h, v1.h[2]
+	WORD $0x4f612058 // smlal2 v24.4s, v2.8h, v1.h[2]
+	WORD $0x0f612099 // smlal v25.4s, v4.4h, v1.h[2]
+	WORD $0x0f41285a // smlal v26.4s, v2.4h, v1.h[4]
+	WORD $0x4f41285b // smlal2 v27.4s, v2.8h, v1.h[4]
+	WORD $0x0f41289c // smlal v28.4s, v4.4h, v1.h[4]
+	WORD $0x0f61285d // smlal v29.4s, v2.4h, v1.h[6]
+	WORD $0x4f61285e // smlal2 v30.4s, v2.8h, v1.h[6]
+	WORD $0x0f61289f // smlal v31.4s, v4.4h, v1.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	WORD $0x0f512074 // smlal v20.4s, v3.4h, v1.h[1]
+	WORD $0x4f512075 // smlal2 v21.4s, v3.8h, v1.h[1]
+	WORD $0x0f5120b6 // smlal v22.4s, v5.4h, v1.h[1]
+	WORD $0x0f712077 // smlal v23.4s, v3.4h, v1.h[3]
+	WORD $0x4f712078 // smlal2 v24.4s, v3.8h, v1.h[3]
+	WORD $0x0f7120b9 // smlal v25.4s, v5.4h, v1.h[3]
+	WORD $0x0f51287a // smlal v26.4s, v3.4h, v1.h[5]
+	WORD $0x4f51287b // smlal2 v27.4s, v3.8h, v1.h[5]
+	WORD $0x0f5128bc // smlal v28.4s, v5.4h, v1.h[5]
+	WORD $0x0f71287d // smlal v29.4s, v3.4h, v1.h[7]
+	WORD $0x4f71287e // smlal2 v30.4s, v3.8h, v1.h[7]
+	WORD $0x0f7128bf // smlal v31.4s, v5.4h, v1.h[7]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD2.P 32(R2), [V2.H8, V3.H8]
+	VLD2.P 16(R2), [V4.H4, V5.H4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0f402048 // smlal v8.4s, v2.4h, v0.h[0]
+	WORD $0x4f402049 // smlal2 v9.4s, v2.8h, v0.h[0]
+	WORD $0x0f40208a // smlal v10.4s, v4.4h, v0.h[0]
+	WORD $0x0f60204b // smlal v11.4s, v2.4h, v0.h[2]
+	WORD $0x4f60204c // smlal2 v12.4s, v2.8h, v0.h[2]
+	WORD $0x0f60208d // smlal v13.4s, v4.4h, v0.h[2]
+	WORD $0x0f40284e // smlal v14.4s, v2.4h, v0.h[4]
+	WORD $0x4f40284f // smlal2 v15.4s, v2.8h, v0.h[4]
+	WORD $0x0f402890 // smlal v16.4s, v4.4h, v0.h[4]
+	WORD $0x0f602851 // smlal v17.4s, v2.4h, v0.h[6]
+	WORD $0x4f602852 // smlal2 v18.4s, v2.8h, v0.h[6]
+	WORD $0x0f602893 // smlal v19.4s, v4.4h, v0.h[6]
+	WORD $0x0f412054 // smlal v20.4s, v2.4h, v1.h[0]
+	WORD $0x4f412055 // smlal2 v21.4s, v2.8h, v1.h[0]
+	WORD $0x0f412096 // smlal v22.4s, v4.4h, v1.h[0]
+	WORD $0x0f612057 // smlal v23.4s, v2.4h, v1.h[2]
+	WORD $0x4f612058 // smlal2 v24.4s, v2.8h, v1.h[2]
+	WORD $0x0f612099 // smlal v25.4s, v4.4h, v1.h[2]
+	WORD $0x0f41285a // smlal v26.4s, v2.4h, v1.h[4]
+	WORD $0x4f41285b // smlal2 v27.4s, v2.8h, v1.h[4]
+	WORD $0x0f41289c // smlal v28.4s, v4.4h, v1.h[4]
+	WORD $0x0f61285d // smlal v29.4s, v2.4h, v1.h[6]
+	WORD $0x4f61285e // smlal2 v30.4s, v2.8h, v1.h[6]
+	WORD $0x0f61289f // smlal v31.4s, v4.4h, v1.h[6]
+	WORD $0x0f502068 // smlal v8.4s, v3.4h, v0.h[1]
+	WORD $0x4f502069 // smlal2 v9.4s, v3.8h, v0.h[1]
+	WORD $0x0f5020aa // smlal v10.4s, v5.4h, v0.h[1]
+	WORD $0x0f70206b // smlal v11.4s, v3.4h, v0.h[3]
+	WORD $0x4f70206c // smlal2 v12.4s, v3.8h, v0.h[3]
+	WORD $0x0f7020ad // smlal v13.4s, v5.4h, v0.h[3]
+	WORD $0x0f50286e // smlal v14.4s, v3.4h, v0.h[5]
+	WORD $0x4f50286f // smlal2 v15.4s, v3.8h, v0.h[5]
+	WORD $0x0f5028b0 // smlal v16.4s, v5.4h, v0.h[5]
+	WORD $0x0f702871 // smlal v17.4s, v3.4h, v0.h[7]
+	WORD $0x4f702872 // smlal2 v18.4s, v3.8h, v0.h[7]
+	WORD $0x0f7028b3 // smlal v19.4s, v5.4h, v0.h[7]
+	WORD $0x0f512074 // smlal v20.4s, v3.4h, v1.h[1]
+	WORD $0x4f512075 // smlal2 v21.4s, v3.8h, v1.h[1]
+	WORD $0x0f5120b6 // smlal v22.4s, v5.4h, v1.h[1]
+	WORD $0x0f712077 // smlal v23.4s, v3.4h, v1.h[3]
+	WORD $0x4f712078 // smlal2 v24.4s, v3.8h, v1.h[3]
+	WORD $0x0f7120b9 // smlal v25.4s, v5.4h, v1.h[3]
+	WORD $0x0f51287a // smlal v26.4s, v3.4h, v1.h[5]
+	WORD $0x4f51287b // smlal2 v27.4s, v3.8h, v1.h[5]
+	WORD $0x0f5128bc // smlal v28.4s, v5.4h, v1.h[5]
+	WORD $0x0f71287d // smlal v29.4s, v3.4h, v1.h[7]
+	WORD $0x4f71287e // smlal2 v30.4s, v3.8h, v1.h[7]
+	WORD $0x0f7128bf // smlal v31.4s, v5.4h, v1.h[7]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea2856b // add v11.4s, v11.4s, v2.4s
+	WORD $0x4ea3858c // add v12.4s, v12.4s, v3.4s
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea285ce // add v14.4s, v14.4s, v2.4s
+	WORD $0x4ea385ef // add v15.4s, v15.4s, v3.4s
+	WORD $0x4ea48610 // add v16.4s, v16.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea28631 // add v17.4s, v17.4s, v2.4s
+	WORD $0x4ea38652 // add v18.4s, v18.4s, v3.4s
+	WORD $0x4ea48673 // add v19.4s, v19.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea28694 // add v20.4s, v20.4s, v2.4s
+	WORD $0x4ea386b5 // add v21.4s, v21.4s, v3.4s
+	WORD $0x4ea486d6 // add v22.4s, v22.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea286f7 // add v23.4s, v23.4s, v2.4s
+	WORD $0x4ea38718 // add v24.4s, v24.4s, v3.4s
+	WORD $0x4ea48739 // add v25.4s, v25.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea2875a // add v26.4s, v26.4s, v2.4s
+	WORD $0x4ea3877b // add v27.4s, v27.4s, v3.4s
+	WORD $0x4ea4879c // add v28.4s, v28.4s, v4.4s
+	VLD1.P 48(R7), [V2.S4, V3.S4, V4.S4]
+	WORD $0x4ea287bd // add v29.4s, v29.4s, v2.4s
+	WORD $0x4ea387de // add v30.4s, v30.4s, v3.4s
+	WORD $0x4ea487ff // add v31.4s, v31.4s, v4.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V8.S4, V9.S4, V10.S4], 48(R7)
+	VST1.P [V11.S4, V12.S4, V13.S4], 48(R7)
+	VST1.P [V14.S4, V15.S4, V16.S4], 48(R7)
+	VST1.P [V17.S4, V18.S4, V19.S4], 48(R7)
+	VST1.P [V20.S4, V21.S4, V22.S4], 48(R7)
+	VST1.P [V23.S4, V24.S4, V25.S4], 48(R7)
+	VST1.P [V26.S4, V27.S4, V28.S4], 48(R7)
+	VST1.P [V29.S4, V30.S4, V31.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea28508 // add v8.4s, v8.4s, v2.4s
+	WORD $0x4ea38529 // add v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4854a // add v10.4s, v10.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea2856b // add v11.4s, v11.4s, v2.4s
+	WORD $0x4ea3858c // add v12.4s, v12.4s, v3.4s
+	WORD $0x4ea485ad // add v13.4s, v13.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea285ce // add v14.4s, v14.4s, v2.4s
+	WORD $0x4ea385ef // add v15.4s, v15.4s, v3.4s
+	WORD $0x4ea48610 // add v16.4s, v16.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea28631 // add v17.4s, v17.4s, v2.4s
+	WORD $0x4ea38652 // add v18.4s, v18.4s, v3.4s
+	WORD $0x4ea48673 // add v19.4s, v19.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea28694 // add v20.4s, v20.4s, v2.4s
+	WORD $0x4ea386b5 // add v21.4s, v21.4s, v3.4s
+	WORD $0x4ea486d6 // add v22.4s, v22.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea286f7 // add v23.4s, v23.4s, v2.4s
+	WORD $0x4ea38718 // add v24.4s, v24.4s, v3.4s
+	WORD $0x4ea48739 // add v25.4s, v25.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea2875a // add v26.4s, v26.4s, v2.4s
+	WORD $0x4ea3877b // add v27.4s, v27.4s, v3.4s
+	WORD $0x4ea4879c // add v28.4s, v28.4s, v4.4s
+	VLD1 (R7), [V2.S4, V3.S4, V4.S4]
+	ADD R5, R7
+	WORD $0x4ea287bd // add v29.4s, v29.4s, v2.4s
+	WORD $0x4ea387de // add v30.4s, v30.4s, v3.4s
+	WORD $0x4ea487ff // add v31.4s, v31.4s, v4.4s
+write:
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R5, R3
+	VST1 [V11.S4, V12.S4, V13.S4], (R3)
+	ADD R5, R3
+	VST1 [V14.S4, V15.S4, V16.S4], (R3)
+	ADD R5, R3
+	VST1 [V17.S4, V18.S4, V19.S4], (R3)
+	ADD R5, R3
+	VST1 [V20.S4, V21.S4, V22.S4], (R3)
+	ADD R5, R3
+	VST1 [V23.S4, V24.S4, V25.S4], (R3)
+	ADD R5, R3
+	VST1 [V26.S4, V27.S4, V28.S4], (R3)
+	ADD R5, R3
+	VST1 [V29.S4, V30.S4, V31.S4], (R3)
+	ADD R5, R3
+	RET
+
+// func peakSmlal(n int)
+// n rounds of 24 multiplications of 8 operations.
+TEXT ·peakSmlal(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R0
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+loop:
+	WORD $0x0f412002 // smlal v2.4s, v0.4h, v1.h[0]
+	WORD $0x0f412003 // smlal v3.4s, v0.4h, v1.h[0]
+	WORD $0x0f412004 // smlal v4.4s, v0.4h, v1.h[0]
+	WORD $0x0f412005 // smlal v5.4s, v0.4h, v1.h[0]
+	WORD $0x0f412006 // smlal v6.4s, v0.4h, v1.h[0]
+	WORD $0x0f412007 // smlal v7.4s, v0.4h, v1.h[0]
+	WORD $0x0f412008 // smlal v8.4s, v0.4h, v1.h[0]
+	WORD $0x0f412009 // smlal v9.4s, v0.4h, v1.h[0]
+	WORD $0x0f41200a // smlal v10.4s, v0.4h, v1.h[0]
+	WORD $0x0f41200b // smlal v11.4s, v0.4h, v1.h[0]
+	WORD $0x0f41200c // smlal v12.4s, v0.4h, v1.h[0]
+	WORD $0x0f41200d // smlal v13.4s, v0.4h, v1.h[0]
+	WORD $0x0f41200e // smlal v14.4s, v0.4h, v1.h[0]
+	WORD $0x0f41200f // smlal v15.4s, v0.4h, v1.h[0]
+	WORD $0x0f412010 // smlal v16.4s, v0.4h, v1.h[0]
+	WORD $0x0f412011 // smlal v17.4s, v0.4h, v1.h[0]
+	WORD $0x0f412012 // smlal v18.4s, v0.4h, v1.h[0]
+	WORD $0x0f412013 // smlal v19.4s, v0.4h, v1.h[0]
+	WORD $0x0f412014 // smlal v20.4s, v0.4h, v1.h[0]
+	WORD $0x0f412015 // smlal v21.4s, v0.4h, v1.h[0]
+	WORD $0x0f412016 // smlal v22.4s, v0.4h, v1.h[0]
+	WORD $0x0f412017 // smlal v23.4s, v0.4h, v1.h[0]
+	WORD $0x0f412018 // smlal v24.4s, v0.4h, v1.h[0]
+	WORD $0x0f412019 // smlal v25.4s, v0.4h, v1.h[0]
+	SUBS $1, R0
+	BNE loop
+	RET
+
+// func packPairsNEON(dst, src *float32, stride, blocks, width int)
+// Transposes blocks of four rows of two pairs: pair j of output row i is pair i of source row j, for i < 2·blocks
+// and j < 4. A pair is two elements. Source rows are stride bytes apart, output rows width bytes.
+TEXT ·packPairsNEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD blocks+24(FP), R3
+	MOVD width+32(FP), R4
+	ADD R2, R1, R5
+	ADD R2, R5, R6
+	ADD R2, R6, R7
+block:
+	VLD1.P 16(R1), [V0.D2]
+	VLD1.P 16(R5), [V1.D2]
+	VLD1.P 16(R6), [V2.D2]
+	VLD1.P 16(R7), [V3.D2]
+	VZIP1 V1.D2, V0.D2, V4.D2
+	VZIP1 V3.D2, V2.D2, V5.D2
+	VZIP2 V1.D2, V0.D2, V6.D2
+	VZIP2 V3.D2, V2.D2, V7.D2
+	VST1 [V4.D2, V5.D2], (R0)
+	ADD R4, R0
+	VST1 [V6.D2, V7.D2], (R0)
+	ADD R4, R0
+	SUBS $1, R3
+	BNE block
+	RET
+
+// func bf16RowNEON(dst, src *float32, blocks int)
+// Makes words of two bfloat16 of blocks of eight numbers.
+TEXT ·bf16RowNEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+block:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0ea16802 // bfcvtn v2.4h, v0.4s
+	WORD $0x4ea16822 // bfcvtn2 v2.8h, v1.4s
+	VST1.P [V2.S4], 16(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
+// func int8RowNEON(dst, src *float32, blocks int, inverse float32)
+// Makes words of four integers of blocks of 16 numbers, each times inverse and rounded to nearest, with ties to even.
+TEXT ·int8RowNEON(SB), NOSPLIT, $0-28
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+	FMOVS inverse+24(FP), F16
+	VDUP V16.S[0], V16.S4
+block:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VST1.P [V0.S4], 16(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
+// func int16RowNEON(dst, src *float32, blocks int, inverse float32)
+// Makes words of two integers of blocks of eight numbers, each times inverse and rounded to nearest, with ties to even.
+TEXT ·int16RowNEON(SB), NOSPLIT, $0-28
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+	FMOVS inverse+24(FP), F16
+	VDUP V16.S[0], V16.S4
+block:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VST1.P [V0.S4], 16(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
+// func mostNEON(src *float32, blocks int) uint32
+// Returns the bits of the largest magnitude in blocks of 16 numbers; a NaN is larger than all.
+TEXT ·mostNEON(SB), NOSPLIT, $0-20
+	MOVD src+0(FP), R0
+	MOVD blocks+8(FP), R1
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+block:
+	VLD1.P 64(R0), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	VUMAX V0.S4, V4.S4, V4.S4
+	VUMAX V1.S4, V5.S4, V5.S4
+	VUMAX V2.S4, V6.S4, V6.S4
+	VUMAX V3.S4, V7.S4, V7.S4
+	SUBS $1, R1
+	BNE block
+	VUMAX V5.S4, V4.S4, V4.S4
+	VUMAX V7.S4, V6.S4, V6.S4
+	VUMAX V6.S4, V4.S4, V4.S4
+	WORD $0x6eb0a884 // umaxv s4, v4.4s
+	FMOVS F4, ret+16(FP)
+	RET
+
+// func scaleSumsNEON(c *float32, blocks int, row float32, cols *float32)
+// Makes blocks of four integers numbers: c[j] = (float32(c[j])·row)·cols[j].
+TEXT ·scaleSumsNEON(SB), NOSPLIT, $0-32
+	MOVD c+0(FP), R0
+	MOVD blocks+8(FP), R1
+	FMOVS row+16(FP), F16
+	MOVD cols+24(FP), R2
+	VDUP V16.S[0], V16.S4
+block:
+	VLD1 (R0), [V0.S4]
+	VLD1.P 16(R2), [V1.S4]
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VST1.P [V0.S4], 16(R0)
+	SUBS $1, R1
+	BNE block
+	RET
+
 // func packTransNEON(dst, src *float32, stride, blocks, width int)
 // Transposes blocks of 4×4: lane j of output row i is element i of source row j, for i < 4·blocks and
 // j < 4. Source rows are stride bytes apart, output rows width bytes.

@@ -186,3 +186,19 @@ func BenchmarkPackedHalf(b *testing.B) {
 		}
 	}
 }
+
+// Threads that take tasks one after the other end together where the panels allow it.
+func TestEvenTask(t *testing.T) {
+	for _, c := range []struct{ panels, most, threads, want int }{
+		{72, 8, 2, 6}, // 9 tasks of 8 would be 5 for one thread and 4 for the other
+		{36, 12, 2, 9},
+		{24, 12, 2, 12},
+		{96, 8, 4, 8},
+		{3, 3, 2, 2},
+		{1, 1, 2, 1},
+	} {
+		if got := evenTask(c.panels, c.most, c.threads); got != c.want {
+			t.Errorf("%d panels, at most %d in a task, %d threads: tasks of %d, expected %d", c.panels, c.most, c.threads, got, c.want)
+		}
+	}
+}

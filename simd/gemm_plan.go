@@ -16,8 +16,16 @@ type gemmRun struct {
 	gather   *Gather // in place of B
 	ep       Epilogue
 	hasEp    bool
+	rest     Epilogue            // what is left of ep where tiles add the bias and the residual
 	rows     func(int) []float32 // of B, in place of B
 	window   bool                // tiles read B in place
+
+	// In another arithmetic than Strict, k counts words of numbers. numbers is k before that.
+	word    *wordKernel
+	numbers int
+	plain   gemmOperands // one, with A as numbers
+	quant   quantized    // of one
+	blockA  int          // rows of A that are converted at once
 
 	panels   int // of B, as wide as a tile
 	depth    int // rows of a slab
@@ -30,6 +38,7 @@ type gemmRun struct {
 	groupCols int // panels in a group
 	group     int // problems a task covers, when a task is at least one problem
 	count     int
+	threads   int
 
 	sharedA []float32 // A laid out ahead of the tasks, when several need the same rows
 	sharedB Packed    // B packed ahead of the tasks, when several need the same columns
@@ -38,6 +47,9 @@ type gemmRun struct {
 	task     func(int) // g.do
 	layTask  func(int) // g.layShared
 	packTask func(int) // g.packShared
+
+	convertTask func(int) // g.convertBlock
+	scaleTask   func(int) // g.scaleGroup
 }
 
 var gemmRuns = freeList[gemmRun]{
@@ -45,9 +57,12 @@ var gemmRuns = freeList[gemmRun]{
 	make: func() *gemmRun {
 		g := new(gemmRun)
 		g.task, g.layTask, g.packTask = g.do, g.layShared, g.packShared
+		g.convertTask, g.scaleTask = g.convertBlock, g.scaleGroup
 		return g
 	},
-	wipe: func(g *gemmRun) { *g = gemmRun{task: g.task, layTask: g.layTask, packTask: g.packTask} },
+	wipe: func(g *gemmRun) {
+		*g = gemmRun{task: g.task, layTask: g.layTask, packTask: g.packTask, convertTask: g.convertTask, scaleTask: g.scaleTask}
+	},
 }
 
 // gemmOperands are the views of one problem.
@@ -60,6 +75,7 @@ type gemmOperands struct {
 func (g *gemmRun) setEpilogue(ep *Epilogue) {
 	if g.hasEp = ep != nil; g.hasEp {
 		g.ep = *ep
+		g.rest = ep.afterTiles()
 	}
 }
 
@@ -67,10 +83,15 @@ func (g *gemmRun) setEpilogue(ep *Epilogue) {
 func (g *gemmRun) run(w *Workers, count int) {
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
-	if g.operands == nil && !g.window && g.rowTasks*g.colTasks > 1 {
+	if words, tasks := g.word != nil, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {
 		shared := sharedScratches.get()
 		defer sharedScratches.put(shared)
-		g.share(w, shared)
+		if words {
+			g.convert(w, shared)
+		}
+		if tasks > 1 {
+			g.share(w, shared)
+		}
 	}
 	problems := ceilDiv(g.count, g.group)
 	if tasks := problems * g.rowTasks * g.colTasks; tasks == 1 {
@@ -92,7 +113,7 @@ func (g *gemmRun) share(w *Workers, s *gemmScratch) {
 	if g.rowTasks > 1 && g.packed == nil && g.taskRows < taskRowsMost/2 {
 		if size := g.k * g.panels * g.kern.nr; size <= sharedMost {
 			s.b = grow(s.b, size)
-			g.sharedB = Packed{k: g.k, n: g.n, kern: g.kern, kc: g.depth, data: s.b}
+			g.sharedB = Packed{rows: g.k, n: g.n, kern: g.kern, kc: g.depth, data: s.b}
 			w.For(g.slabs()*g.panelGroups(), g.packTask)
 			g.packed = &g.sharedB
 		}
@@ -118,7 +139,7 @@ const groupWidth = 256
 // plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
 func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
-	g.count, g.group = count, 1
+	g.count, g.group, g.threads = count, 1, threads
 	g.window = g.rows != nil || g.windows() || g.inPlace()
 	g.panels = ceilDiv(g.n, kern.nr)
 	g.depth = slabDepth(g.k, g.block, kern.kc)
@@ -169,6 +190,9 @@ func (g *gemmRun) plan(threads, count int) {
 		for count*g.tasksEach() < want && g.taskRows > 2*kern.mr {
 			g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
 		}
+		if count == 1 && g.taskRows >= g.m {
+			g.taskCols = evenTask(g.panels, g.taskCols, threads)
+		}
 	}
 	g.blockRows = min(g.blockRows, roundUp(g.taskRows, kern.mr))
 	g.groupCols = max(1, groupWidth/kern.nr)
@@ -186,6 +210,23 @@ func (g *gemmRun) plan(threads, count int) {
 			g.group = max(1, min(g.group, count/(4*threads)))
 		}
 	}
+}
+
+// evenTask returns the number of panels of a task, at most most and more than half of that, with which threads that take
+// one task after the other are done first. There are at least two threads.
+func evenTask(panels, most, threads int) int {
+	best, least := most, panels
+	for size := most; 2*size > most; size-- {
+		tasks := ceilDiv(panels, size)
+		span := ceilDiv(tasks, threads) * size
+		if tasks%threads == 1 {
+			span -= size*tasks - panels // the last task is the rest, alone
+		}
+		if span < least {
+			best, least = size, span
+		}
+	}
+	return best
 }
 
 // tasksEach is the number of tasks of one problem.

@@ -66,7 +66,7 @@ func FiltersPay(k int) bool {
 var oneTap = []int{0}
 
 func checkFilters(op string, a *Packed) {
-	if a.kc < a.k {
+	if a.word != nil || a.kc < a.k {
 		panic(fmt.Sprintf("simd: %s: expected an A packed with PackOptions.Filters", op))
 	}
 }

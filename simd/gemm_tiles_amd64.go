@@ -4,11 +4,12 @@ package simd
 
 // The tiles of AVX2: up to 6×16 elements of C, in registers of 8.
 const (
-	rows256      = 6   // of the highest tile
-	cols256      = 16  // of a tile and of a panel
-	lanes256     = 8   // floats in a register
-	ahead256     = 1   // rows of the next operand that a tile prefetches from
-	peak256Flops = 192 // of a round of peak256
+	rows256         = 6   // of the highest tile
+	cols256         = 16  // of a tile and of a panel
+	lanes256        = 8   // floats in a register
+	ahead256        = 1   // rows of the next operand that a tile prefetches from
+	peak256Flops    = 192 // of a round of peak256
+	peakInt16256Ops = 384 // of a round of peak256m
 )
 
 // tilesByRow256, by the format of B and by height, reads A row-major.
@@ -108,13 +109,42 @@ var panels256 = [...]int{
 	6: 1,
 }
 
+// tilesByRowInt16256, by height, multiplies words of two integers of 16 bits.
+var tilesByRowInt16256 = [...]func(*gemmTile){
+	1: gemm256rm1,
+	2: gemm256rm2,
+	3: gemm256rm3,
+	4: gemm256rm4,
+	5: gemm256rm5,
+	6: gemm256rm6,
+}
+
+// tilesWideInt16256, by height, covers several panels, of words of two integers of 16 bits.
+var tilesWideInt16256 = [...]func(*gemmTile){
+	1: gemm256wm1,
+	2: gemm256wm2,
+}
+
+// panelsInt16256, by height, is the number of panels that a tile can cover side by side.
+var panelsInt16256 = [...]int{
+	1: 4,
+	2: 2,
+	3: 1,
+	4: 1,
+	5: 1,
+	6: 1,
+}
+
 // The tiles of AVX-512: up to 14×32 elements of C, in registers of 16.
 const (
-	rows512      = 14  // of the highest tile
-	cols512      = 32  // of a tile and of a panel
-	lanes512     = 16  // floats in a register
-	ahead512     = 3   // rows of the next operand that a tile prefetches from
-	peak512Flops = 512 // of a round of peak512
+	rows512         = 14   // of the highest tile
+	cols512         = 32   // of a tile and of a panel
+	lanes512        = 16   // floats in a register
+	ahead512        = 3    // rows of the next operand that a tile prefetches from
+	peak512Flops    = 512  // of a round of peak512
+	peakBF16512Ops  = 1024 // of a round of peak512d
+	peakInt8512Ops  = 2048 // of a round of peak512q
+	peakInt16512Ops = 1024 // of a round of peak512m
 )
 
 // tilesByRow512, by the format of B and by height, reads A row-major.
@@ -321,6 +351,144 @@ var panels512 = [...]int{
 	12: 1,
 	13: 1,
 	14: 1,
+}
+
+// tilesByRowBF16512, by height, multiplies words of two bfloat16.
+var tilesByRowBF16512 = [...]func(*gemmTile){
+	1:  gemm512rd1,
+	2:  gemm512rd2,
+	3:  gemm512rd3,
+	4:  gemm512rd4,
+	5:  gemm512rd5,
+	6:  gemm512rd6,
+	7:  gemm512rd7,
+	8:  gemm512rd8,
+	9:  gemm512rd9,
+	10: gemm512rd10,
+	11: gemm512rd11,
+	12: gemm512rd12,
+	13: gemm512rd13,
+	14: gemm512rd14,
+}
+
+// tilesHalfBF16512, by height, uses the first lanes512 columns of a panel, of words of two bfloat16.
+var tilesHalfBF16512 = [...]func(*gemmTile){
+	1:  gemm512hd1,
+	2:  gemm512hd2,
+	3:  gemm512hd3,
+	4:  gemm512hd4,
+	5:  gemm512hd5,
+	6:  gemm512hd6,
+	7:  gemm512hd7,
+	8:  gemm512hd8,
+	9:  gemm512hd9,
+	10: gemm512hd10,
+	11: gemm512hd11,
+	12: gemm512hd12,
+	13: gemm512hd13,
+	14: gemm512hd14,
+}
+
+// tilesWideBF16512, by height, covers several panels, of words of two bfloat16.
+var tilesWideBF16512 = [...]func(*gemmTile){
+	1: gemm512wd1,
+	2: gemm512wd2,
+	3: gemm512wd3,
+	4: gemm512wd4,
+	5: gemm512wd5,
+	6: gemm512wd6,
+}
+
+// tilesByRowInt8512, by height, multiplies words of four integers of 8 bits.
+var tilesByRowInt8512 = [...]func(*gemmTile){
+	1:  gemm512rq1,
+	2:  gemm512rq2,
+	3:  gemm512rq3,
+	4:  gemm512rq4,
+	5:  gemm512rq5,
+	6:  gemm512rq6,
+	7:  gemm512rq7,
+	8:  gemm512rq8,
+	9:  gemm512rq9,
+	10: gemm512rq10,
+	11: gemm512rq11,
+	12: gemm512rq12,
+	13: gemm512rq13,
+	14: gemm512rq14,
+}
+
+// tilesHalfInt8512, by height, uses the first lanes512 columns of a panel, of words of four integers of 8 bits.
+var tilesHalfInt8512 = [...]func(*gemmTile){
+	1:  gemm512hq1,
+	2:  gemm512hq2,
+	3:  gemm512hq3,
+	4:  gemm512hq4,
+	5:  gemm512hq5,
+	6:  gemm512hq6,
+	7:  gemm512hq7,
+	8:  gemm512hq8,
+	9:  gemm512hq9,
+	10: gemm512hq10,
+	11: gemm512hq11,
+	12: gemm512hq12,
+	13: gemm512hq13,
+	14: gemm512hq14,
+}
+
+// tilesWideInt8512, by height, covers several panels, of words of four integers of 8 bits.
+var tilesWideInt8512 = [...]func(*gemmTile){
+	1: gemm512wq1,
+	2: gemm512wq2,
+	3: gemm512wq3,
+	4: gemm512wq4,
+	5: gemm512wq5,
+	6: gemm512wq6,
+}
+
+// tilesByRowInt16512, by height, multiplies words of two integers of 16 bits.
+var tilesByRowInt16512 = [...]func(*gemmTile){
+	1:  gemm512rm1,
+	2:  gemm512rm2,
+	3:  gemm512rm3,
+	4:  gemm512rm4,
+	5:  gemm512rm5,
+	6:  gemm512rm6,
+	7:  gemm512rm7,
+	8:  gemm512rm8,
+	9:  gemm512rm9,
+	10: gemm512rm10,
+	11: gemm512rm11,
+	12: gemm512rm12,
+	13: gemm512rm13,
+	14: gemm512rm14,
+}
+
+// tilesHalfInt16512, by height, uses the first lanes512 columns of a panel, of words of two integers of 16 bits.
+var tilesHalfInt16512 = [...]func(*gemmTile){
+	1:  gemm512hm1,
+	2:  gemm512hm2,
+	3:  gemm512hm3,
+	4:  gemm512hm4,
+	5:  gemm512hm5,
+	6:  gemm512hm6,
+	7:  gemm512hm7,
+	8:  gemm512hm8,
+	9:  gemm512hm9,
+	10: gemm512hm10,
+	11: gemm512hm11,
+	12: gemm512hm12,
+	13: gemm512hm13,
+	14: gemm512hm14,
+}
+
+// tilesWideInt16512, by height, covers several panels, of words of two integers of 16 bits.
+var tilesWideInt16512 = [...]func(*gemmTile){
+	1: gemm512wm1,
+	2: gemm512wm2,
+	3: gemm512wm3,
+	4: gemm512wm4,
+	5: gemm512wm5,
+	6: gemm512wm6,
 }
 
 //go:noescape
@@ -955,3 +1123,393 @@ func endTrans512(dst, src *float32, stride, kc, rows, width, lanes int, bias *fl
 
 //go:noescape
 func gather512(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
+
+//go:noescape
+func gemm256rm1(t *gemmTile)
+
+//go:noescape
+func gemm256rm2(t *gemmTile)
+
+//go:noescape
+func gemm256rm3(t *gemmTile)
+
+//go:noescape
+func gemm256rm4(t *gemmTile)
+
+//go:noescape
+func gemm256rm5(t *gemmTile)
+
+//go:noescape
+func gemm256rm6(t *gemmTile)
+
+//go:noescape
+func gemm256wm1(t *gemmTile)
+
+//go:noescape
+func gemm256wm2(t *gemmTile)
+
+//go:noescape
+func peak256m(n int)
+
+//go:noescape
+func int16Row256(dst, src *float32, blocks int, inverse float32) (sum int32)
+
+//go:noescape
+func most256(src *float32, blocks int) (bits uint32)
+
+//go:noescape
+func scale256(c *float32, blocks int, less int32, row float32, cols *float32)
+
+//go:noescape
+func gemm512rd1(t *gemmTile)
+
+//go:noescape
+func gemm512hd1(t *gemmTile)
+
+//go:noescape
+func gemm512rd2(t *gemmTile)
+
+//go:noescape
+func gemm512hd2(t *gemmTile)
+
+//go:noescape
+func gemm512rd3(t *gemmTile)
+
+//go:noescape
+func gemm512hd3(t *gemmTile)
+
+//go:noescape
+func gemm512rd4(t *gemmTile)
+
+//go:noescape
+func gemm512hd4(t *gemmTile)
+
+//go:noescape
+func gemm512rd5(t *gemmTile)
+
+//go:noescape
+func gemm512hd5(t *gemmTile)
+
+//go:noescape
+func gemm512rd6(t *gemmTile)
+
+//go:noescape
+func gemm512hd6(t *gemmTile)
+
+//go:noescape
+func gemm512rd7(t *gemmTile)
+
+//go:noescape
+func gemm512hd7(t *gemmTile)
+
+//go:noescape
+func gemm512rd8(t *gemmTile)
+
+//go:noescape
+func gemm512hd8(t *gemmTile)
+
+//go:noescape
+func gemm512rd9(t *gemmTile)
+
+//go:noescape
+func gemm512hd9(t *gemmTile)
+
+//go:noescape
+func gemm512rd10(t *gemmTile)
+
+//go:noescape
+func gemm512hd10(t *gemmTile)
+
+//go:noescape
+func gemm512rd11(t *gemmTile)
+
+//go:noescape
+func gemm512hd11(t *gemmTile)
+
+//go:noescape
+func gemm512rd12(t *gemmTile)
+
+//go:noescape
+func gemm512hd12(t *gemmTile)
+
+//go:noescape
+func gemm512rd13(t *gemmTile)
+
+//go:noescape
+func gemm512hd13(t *gemmTile)
+
+//go:noescape
+func gemm512rd14(t *gemmTile)
+
+//go:noescape
+func gemm512hd14(t *gemmTile)
+
+//go:noescape
+func gemm512wd1(t *gemmTile)
+
+//go:noescape
+func gemm512wd2(t *gemmTile)
+
+//go:noescape
+func gemm512wd3(t *gemmTile)
+
+//go:noescape
+func gemm512wd4(t *gemmTile)
+
+//go:noescape
+func gemm512wd5(t *gemmTile)
+
+//go:noescape
+func gemm512wd6(t *gemmTile)
+
+//go:noescape
+func peak512d(n int)
+
+//go:noescape
+func gemm512rq1(t *gemmTile)
+
+//go:noescape
+func gemm512hq1(t *gemmTile)
+
+//go:noescape
+func gemm512rq2(t *gemmTile)
+
+//go:noescape
+func gemm512hq2(t *gemmTile)
+
+//go:noescape
+func gemm512rq3(t *gemmTile)
+
+//go:noescape
+func gemm512hq3(t *gemmTile)
+
+//go:noescape
+func gemm512rq4(t *gemmTile)
+
+//go:noescape
+func gemm512hq4(t *gemmTile)
+
+//go:noescape
+func gemm512rq5(t *gemmTile)
+
+//go:noescape
+func gemm512hq5(t *gemmTile)
+
+//go:noescape
+func gemm512rq6(t *gemmTile)
+
+//go:noescape
+func gemm512hq6(t *gemmTile)
+
+//go:noescape
+func gemm512rq7(t *gemmTile)
+
+//go:noescape
+func gemm512hq7(t *gemmTile)
+
+//go:noescape
+func gemm512rq8(t *gemmTile)
+
+//go:noescape
+func gemm512hq8(t *gemmTile)
+
+//go:noescape
+func gemm512rq9(t *gemmTile)
+
+//go:noescape
+func gemm512hq9(t *gemmTile)
+
+//go:noescape
+func gemm512rq10(t *gemmTile)
+
+//go:noescape
+func gemm512hq10(t *gemmTile)
+
+//go:noescape
+func gemm512rq11(t *gemmTile)
+
+//go:noescape
+func gemm512hq11(t *gemmTile)
+
+//go:noescape
+func gemm512rq12(t *gemmTile)
+
+//go:noescape
+func gemm512hq12(t *gemmTile)
+
+//go:noescape
+func gemm512rq13(t *gemmTile)
+
+//go:noescape
+func gemm512hq13(t *gemmTile)
+
+//go:noescape
+func gemm512rq14(t *gemmTile)
+
+//go:noescape
+func gemm512hq14(t *gemmTile)
+
+//go:noescape
+func gemm512wq1(t *gemmTile)
+
+//go:noescape
+func gemm512wq2(t *gemmTile)
+
+//go:noescape
+func gemm512wq3(t *gemmTile)
+
+//go:noescape
+func gemm512wq4(t *gemmTile)
+
+//go:noescape
+func gemm512wq5(t *gemmTile)
+
+//go:noescape
+func gemm512wq6(t *gemmTile)
+
+//go:noescape
+func peak512q(n int)
+
+//go:noescape
+func gemm512rm1(t *gemmTile)
+
+//go:noescape
+func gemm512hm1(t *gemmTile)
+
+//go:noescape
+func gemm512rm2(t *gemmTile)
+
+//go:noescape
+func gemm512hm2(t *gemmTile)
+
+//go:noescape
+func gemm512rm3(t *gemmTile)
+
+//go:noescape
+func gemm512hm3(t *gemmTile)
+
+//go:noescape
+func gemm512rm4(t *gemmTile)
+
+//go:noescape
+func gemm512hm4(t *gemmTile)
+
+//go:noescape
+func gemm512rm5(t *gemmTile)
+
+//go:noescape
+func gemm512hm5(t *gemmTile)
+
+//go:noescape
+func gemm512rm6(t *gemmTile)
+
+//go:noescape
+func gemm512hm6(t *gemmTile)
+
+//go:noescape
+func gemm512rm7(t *gemmTile)
+
+//go:noescape
+func gemm512hm7(t *gemmTile)
+
+//go:noescape
+func gemm512rm8(t *gemmTile)
+
+//go:noescape
+func gemm512hm8(t *gemmTile)
+
+//go:noescape
+func gemm512rm9(t *gemmTile)
+
+//go:noescape
+func gemm512hm9(t *gemmTile)
+
+//go:noescape
+func gemm512rm10(t *gemmTile)
+
+//go:noescape
+func gemm512hm10(t *gemmTile)
+
+//go:noescape
+func gemm512rm11(t *gemmTile)
+
+//go:noescape
+func gemm512hm11(t *gemmTile)
+
+//go:noescape
+func gemm512rm12(t *gemmTile)
+
+//go:noescape
+func gemm512hm12(t *gemmTile)
+
+//go:noescape
+func gemm512rm13(t *gemmTile)
+
+//go:noescape
+func gemm512hm13(t *gemmTile)
+
+//go:noescape
+func gemm512rm14(t *gemmTile)
+
+//go:noescape
+func gemm512hm14(t *gemmTile)
+
+//go:noescape
+func gemm512wm1(t *gemmTile)
+
+//go:noescape
+func gemm512wm2(t *gemmTile)
+
+//go:noescape
+func gemm512wm3(t *gemmTile)
+
+//go:noescape
+func gemm512wm4(t *gemmTile)
+
+//go:noescape
+func gemm512wm5(t *gemmTile)
+
+//go:noescape
+func gemm512wm6(t *gemmTile)
+
+//go:noescape
+func peak512m(n int)
+
+//go:noescape
+func bf16Row512(dst, src *float32, n int)
+
+//go:noescape
+func bf16Panel512(dst, src *float32, stride, k, cols int)
+
+//go:noescape
+func int8Row512(dst, src *float32, n int, inverse float32, flip uint32) (sum int32)
+
+//go:noescape
+func most512(src *float32, n int) (bits uint32)
+
+//go:noescape
+func scale512(c *float32, n int, less int32, row float32, cols *float32)
+
+//go:noescape
+func amx16BF16(t *gemmTile)
+
+//go:noescape
+func amx32BF16(t *gemmTile)
+
+//go:noescape
+func amx16Accurate(t *gemmTile)
+
+//go:noescape
+func amx32Accurate(t *gemmTile)
+
+//go:noescape
+func amx16Int8(t *gemmTile)
+
+//go:noescape
+func amx32Int8(t *gemmTile)
+
+//go:noescape
+func peakAMXBF16(n int)
+
+//go:noescape
+func peakAMXInt8(n int)

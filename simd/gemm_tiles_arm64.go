@@ -10,6 +10,14 @@ const (
 	peakNEONFlops = 192 // of a round of peakNEON
 )
 
+// Operations of a round of the peak loops.
+const (
+	peakBfmmlaOps = 768
+	peakSmmlaOps  = 1536
+	peakSdotOps   = 768
+	peakSmlalOps  = 192
+)
+
 // heightNEON, by rows, is the height of the lowest tile that has them.
 var heightNEON = [...]int{
 	1: 1,
@@ -75,6 +83,62 @@ func slideNEON(t *gemmTile) {
 	}
 }
 
+// tileBfmmla runs the lowest tile that has t's rows, of words of two bfloat16, in pairs.
+func tileBfmmla(t *gemmTile) {
+	switch heightNEON[t.rows] {
+	case 1:
+		gemmBfmmla1(t)
+	case 2:
+		gemmBfmmla2(t)
+	case 4:
+		gemmBfmmla4(t)
+	case 8:
+		gemmBfmmla8(t)
+	}
+}
+
+// tileSmmla runs the lowest tile that has t's rows, of words of four int8, in pairs.
+func tileSmmla(t *gemmTile) {
+	switch heightNEON[t.rows] {
+	case 1:
+		gemmSmmla1(t)
+	case 2:
+		gemmSmmla2(t)
+	case 4:
+		gemmSmmla4(t)
+	case 8:
+		gemmSmmla8(t)
+	}
+}
+
+// tileSdot runs the lowest tile that has t's rows, of words of four int8.
+func tileSdot(t *gemmTile) {
+	switch heightNEON[t.rows] {
+	case 1:
+		gemmSdot1(t)
+	case 2:
+		gemmSdot2(t)
+	case 4:
+		gemmSdot4(t)
+	case 8:
+		gemmSdot8(t)
+	}
+}
+
+// tileSmlal runs the lowest tile that has t's rows, of words of two int16.
+func tileSmlal(t *gemmTile) {
+	switch heightNEON[t.rows] {
+	case 1:
+		gemmSmlal1(t)
+	case 2:
+		gemmSmlal2(t)
+	case 4:
+		gemmSmlal4(t)
+	case 8:
+		gemmSmlal8(t)
+	}
+}
+
 //go:noescape
 func gemmNEON1(t *gemmTile)
 
@@ -122,6 +186,84 @@ func gemmNEONt4(t *gemmTile)
 
 //go:noescape
 func gemmNEONt8(t *gemmTile)
+
+//go:noescape
+func gemmBfmmla1(t *gemmTile)
+
+//go:noescape
+func gemmBfmmla2(t *gemmTile)
+
+//go:noescape
+func gemmBfmmla4(t *gemmTile)
+
+//go:noescape
+func gemmBfmmla8(t *gemmTile)
+
+//go:noescape
+func peakBfmmla(n int)
+
+//go:noescape
+func gemmSmmla1(t *gemmTile)
+
+//go:noescape
+func gemmSmmla2(t *gemmTile)
+
+//go:noescape
+func gemmSmmla4(t *gemmTile)
+
+//go:noescape
+func gemmSmmla8(t *gemmTile)
+
+//go:noescape
+func peakSmmla(n int)
+
+//go:noescape
+func gemmSdot1(t *gemmTile)
+
+//go:noescape
+func gemmSdot2(t *gemmTile)
+
+//go:noescape
+func gemmSdot4(t *gemmTile)
+
+//go:noescape
+func gemmSdot8(t *gemmTile)
+
+//go:noescape
+func peakSdot(n int)
+
+//go:noescape
+func gemmSmlal1(t *gemmTile)
+
+//go:noescape
+func gemmSmlal2(t *gemmTile)
+
+//go:noescape
+func gemmSmlal4(t *gemmTile)
+
+//go:noescape
+func gemmSmlal8(t *gemmTile)
+
+//go:noescape
+func peakSmlal(n int)
+
+//go:noescape
+func packPairsNEON(dst, src *float32, stride, blocks, width int)
+
+//go:noescape
+func bf16RowNEON(dst, src *float32, blocks int)
+
+//go:noescape
+func int8RowNEON(dst, src *float32, blocks int, inverse float32)
+
+//go:noescape
+func int16RowNEON(dst, src *float32, blocks int, inverse float32)
+
+//go:noescape
+func mostNEON(src *float32, blocks int) uint32
+
+//go:noescape
+func scaleSumsNEON(c *float32, blocks int, row float32, cols *float32)
 
 //go:noescape
 func packTransNEON(dst, src *float32, stride, blocks, width int)

@@ -31,8 +31,9 @@ func (l Level) String() string {
 	return levelNames[l]
 }
 
-// level is the instruction set every kernel of this process runs on. It is set once, before main.
-var level, levelNote = chooseLevel(os.Getenv("FOVEA_SIMD"), supportedLevels())
+// level is the instruction set every kernel of this process runs on, and matrixUnit says that AMX multiplies in the
+// arithmetics that it has instructions for. They are set once, before main.
+var level, matrixUnit, levelNote = chooseLevel(os.Getenv("FOVEA_SIMD"), supportedLevels(), haveAMX)
 
 // Levels lists the instruction sets this machine can run, Generic first, the best last.
 func Levels() []Level { return supportedLevels() }
@@ -40,28 +41,33 @@ func Levels() []Level { return supportedLevels() }
 // Current returns the instruction set in use.
 func Current() Level { return level }
 
-// Info returns the architecture and the instruction set in use in one line. The line mentions a FOVEA_SIMD
-// that this machine does not support.
+// Info returns the architecture and the instruction set in use in one line, and what each arithmetic besides Strict runs
+// on. The line mentions a FOVEA_SIMD that this machine does not support.
 func Info() string {
 	s := runtime.GOARCH + " " + level.String()
+	for x := Accurate; x.Valid(); x++ {
+		s += fmt.Sprintf("; %v: %s", x, x.Kernel())
+	}
 	if levelNote != "" {
 		s += " (" + levelNote + ")"
 	}
 	return s
 }
 
-// chooseLevel returns the level that want names, or else the best supported one. An unknown or unsupported
-// name gives the best level and a note: an environment variable must never make a program crash.
-func chooseLevel(want string, supported []Level) (l Level, note string) {
+// chooseLevel returns the level that want names, or else the best supported one, and whether the matrix unit is used:
+// haveAMX asks for it. An unknown or unsupported name gives the best level and a note: an environment variable must never
+// make a program crash.
+func chooseLevel(want string, supported []Level, haveAMX func() bool) (l Level, amx bool, note string) {
 	best := supported[len(supported)-1]
 	want = strings.ToLower(strings.TrimSpace(want))
-	if want == "" {
-		return best, ""
-	}
 	for _, l := range supported {
 		if l.String() == want {
-			return l, ""
+			return l, false, ""
 		}
 	}
-	return best, fmt.Sprintf("FOVEA_SIMD=%s is not available", want)
+	amx = best == AVX512 && haveAMX()
+	if want != "" && !(want == "amx" && amx) {
+		note = fmt.Sprintf("FOVEA_SIMD=%s is not available", want)
+	}
+	return best, amx, note
 }

@@ -8,9 +8,16 @@ import (
 
 // FMAPeak measures how many GFLOP/s a loop of fused multiply-adds on registers reaches at the level in
 // use, on threads goroutines for about d. A kernel's rate is stated as a percentage of this ceiling.
-func FMAPeak(threads int, d time.Duration) float64 {
+func FMAPeak(threads int, d time.Duration) float64 { return Strict.Peak(threads, d) }
+
+// Peak is [FMAPeak] for the instruction that multiplies in the arithmetic x. It returns operations in nanoseconds: a
+// product and its addition are two.
+func (x Math) Peak(threads int, d time.Duration) float64 {
 	threads = max(threads, 1)
 	kern := gemmKernels[level]
+	if words := x.words(); words != nil {
+		kern = words.kern
+	}
 	rates := make([]float64, threads)
 	var ready, done sync.WaitGroup
 	ready.Add(threads)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // A finished run is made longer, gentler or tighter, when the caller accepts the change by name.
@@ -85,6 +86,34 @@ type described map[string]string
 func (described) Batches() int                  { return 2 }
 func (d described) Describe() map[string]string { return d }
 func (described) Close()                        {}
+
+// A run goes on in another arithmetic only when it is told to. Int8 trains nothing.
+func TestMathSetting(t *testing.T) {
+	for _, c := range []struct{ was, is simd.Math }{{simd.Strict, simd.BF16}, {simd.BF16, simd.Strict}, {simd.BF16, simd.Accurate}} {
+		file := stoppedFileOf(t, c.was, 3)
+		cfg, _ := line(3, file)
+		cfg.Tape.Math = c.is
+		_, err := resumed(cfg)
+		var e *ResumeError
+		if !errors.As(err, &e) || len(e.Differences) != 1 || e.Differences[0] != (Difference{"math", c.was.String(), c.is.String()}) {
+			t.Errorf("%v after %v: expected a difference in math, found %v", c.is, c.was, err)
+		}
+		cfg.Accept = []string{"math"}
+		if _, err := resumed(cfg); err != nil {
+			t.Errorf("%v after %v, accepted: %v", c.is, c.was, err)
+		}
+		cfg.Accept = nil
+		if _, err := resumed(cfg); err != nil {
+			t.Errorf("%v goes on: %v", c.is, err)
+		}
+	}
+	cfg, _ := line(3, "")
+	cfg.Tape.Math = simd.Int8
+	var e *autograd.UseError
+	if _, err := Run(context.Background(), cfg); !errors.As(err, &e) || !strings.Contains(err.Error(), "train: config: Tape: autograd: tape: products in int8 have no gradients") {
+		t.Errorf("int8: %v", err)
+	}
+}
 
 // A run cannot end before the steps that were done, nor accept what no setting is called.
 func TestAcceptHasLimits(t *testing.T) {

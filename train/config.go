@@ -59,8 +59,9 @@ type Config struct {
 	// the Seed of its loader.
 	Seed uint64
 
-	// Tape holds options of the tape, such as Recompute and Workers; the optimizer uses Workers too. The loop sets
-	// Gradients, Training, Context, Seed and Step itself.
+	// Tape holds options of the tape, such as Recompute, Math and Workers; the optimizer uses Workers too. The loop sets
+	// Gradients, Training, Context, Seed and Step itself. With a Math of simd.BF16 the products of the forward and the
+	// backward pass are in bfloat16; weights, gradients and the optimizer stay in float32.
 	Tape autograd.Options
 
 	// File, if not empty, is the resume file. It is written every SaveEvery steps, or at the end of each epoch when
@@ -201,6 +202,11 @@ func (c *Config) check() error {
 	want(finite(c.ClipNorm) && c.ClipNorm >= 0, "ClipNorm: expected 0 or more, found %v", c.ClipNorm)
 	want(finite(c.MinGain) && c.MinGain >= 0, "MinGain: expected 0 or more, found %v", c.MinGain)
 	want(c.Start >= NewRun && c.Start <= ResumeIfPresent, "Start: unknown value %d", c.Start)
+	o := c.Tape
+	o.Gradients = true
+	if err := o.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("train: config: Tape: %w", err))
+	}
 	if c.File == "" {
 		want(c.Start == NewRun || c.Start == Replace, "resuming needs a File")
 		want(c.Keep == 0, "Keep needs a File")

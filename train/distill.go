@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/metrics"
@@ -30,8 +29,7 @@ type Distillation struct {
 	// timm do not.
 	PerClass bool
 
-	arenas     autograd.Arenas
-	keepArenas sync.Once
+	arenas autograd.Arenas
 }
 
 // Loss returns the loss of a batch:
@@ -41,16 +39,15 @@ type Distillation struct {
 //
 // base is the student's loss by the true labels, one element. logits, [n, classes], are those that learn from the
 // teacher: of the distillation token (vit.Model.ForwardHeads), or of a classifier that has only one head. The teacher gets the
-// values of inputs. It panics with an autograd.UseError for settings that are not valid, and with an autograd.ShapeError
+// values of inputs, on a tape of the same arithmetic. It panics with an autograd.UseError for settings that are not valid, and with an autograd.ShapeError
 // when the teacher's logits have another shape.
 func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Tensor {
 	if d.Teacher == nil {
 		panic(&autograd.UseError{Op: "distillation", Reason: "expected a Teacher, found none"})
 	}
-	d.keepArenas.Do(func() { d.arenas.Keep = 4 })
 	arena := d.arenas.Get()
 	defer d.arenas.Put(arena)
-	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Arena: arena})
+	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Math: inputs.Tape().Math(), Arena: arena})
 	defer tape.Reset()
 	answers := d.Teacher(tape.Borrow(inputs.Floats(nil), inputs.Shape()...))
 	if shape := answers.Shape(); !slices.Equal(shape, logits.Shape()) {

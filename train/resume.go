@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // ErrCorrupt reports a file that is corrupted, truncated, or no resume file.
@@ -116,7 +117,7 @@ func (r *run) checkAccept() error {
 		switch {
 		case slices.Contains(fixed, name):
 			return fmt.Errorf("train: config: Accept: %q cannot change within a run", name)
-		case !known && name != scheduleSetting && name != allSettings && !strings.Contains(name, ": ") && !strings.HasPrefix(name, settingsOf):
+		case !known && name != scheduleSetting && name != mathSetting && name != allSettings && !strings.Contains(name, ": ") && !strings.HasPrefix(name, settingsOf):
 			names := []string{scheduleSetting, allSettings}
 			for k := range r.described {
 				if !strings.HasPrefix(k, settingsOf) && !slices.Contains(fixed, k) {
@@ -232,12 +233,15 @@ func (r *run) readHeader(f *checkpoint.File, damaged func(format string, args ..
 
 // compareSetup lists the settings that differ between the file and this run, without the accepted ones.
 func (r *run) compareSetup(h *header) (differences []Difference) {
-	const none = "none"
 	keys := maps.Clone(r.described)
 	maps.Copy(keys, h.Setup)
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		was, inFile := h.Setup[k]
 		is, inRun := r.described[k]
+		none := "none"
+		if k == mathSetting {
+			none = simd.Strict.String()
+		}
 		if !inFile {
 			was = none
 		}

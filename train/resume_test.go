@@ -17,6 +17,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // line fits a line of n weights; small enough to be saved thousands of times.
@@ -45,10 +46,14 @@ func weight(c *Config) *autograd.Parameter {
 }
 
 // stoppedFile writes the resume file of a line after four steps.
-func stoppedFile(t *testing.T, n int) string {
+func stoppedFile(t *testing.T, n int) string { return stoppedFileOf(t, simd.Strict, n) }
+
+// stoppedFileOf is stoppedFile of a run in an arithmetic.
+func stoppedFileOf(t *testing.T, m simd.Math, n int) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "run.safetensors")
 	c, _ := line(n, file)
+	c.Tape.Math = m
 	ctx, cancel := context.WithCancel(context.Background())
 	c.OnStep = func(r Record) error {
 		if r.Step == 4 {

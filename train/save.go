@@ -15,6 +15,7 @@ import (
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // A resume file is a safetensors file. Its tensors are
@@ -112,6 +113,9 @@ const (
 	accumulateSetting = "accumulated batches"
 )
 
+// mathSetting is the name of the arithmetic. A file without it is Strict.
+const mathSetting = "math"
+
 var fixed = []string{batchesSetting, accumulateSetting}
 
 // setup describes the run, for comparison.
@@ -126,6 +130,9 @@ func (r *run) setup() map[string]string {
 	}
 	if r.EMA != nil {
 		s["average"] = r.EMA.Describe()
+	}
+	if r.Tape.Math != simd.Strict {
+		s[mathSetting] = r.Tape.Math.String()
 	}
 	if r.LowerIsBetter {
 		s["better scores"] = "lower"

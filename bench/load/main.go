@@ -1,8 +1,10 @@
 // Command load measures the time and memory from a model's file to its first logits.
 //
 //	load make DIR [F32|F16|BF16]   writes a ViT-B/16 with random weights to DIR, in the layout of Hugging Face
-//	load run DIR [-widen] [-unmapped] [-threads N] [-batch N] [-forward N]
+//	load run DIR [-widen] [-unmapped] [-threads N] [-batch N] [-forward N] [-models N] [-share]
 //	                               loads it, classifies images of noise, and prints times and memory as JSON
+//
+// With -models it loads as many models from the folder and runs each. With -share they share their weights, by nn.Share.
 //
 // bench/load.py starts it, in turn with PyTorch.
 package main
@@ -15,6 +17,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -22,6 +26,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -64,7 +69,8 @@ type result struct {
 	Median    float64   `json:"median"`
 	Peak      int64     `json:"peak"` // VmHWM after the first logits, 0 without /proc
 	PeakAfter int64     `json:"peak_after"`
-	Logits    []float32 `json:"logits"` // the first three
+	Resident  int64     `json:"resident"` // at the end, after a garbage collection
+	Logits    []float32 `json:"logits"`   // the first three
 }
 
 func run(dir string, args []string) error {
@@ -74,6 +80,8 @@ func run(dir string, args []string) error {
 	threads := flags.Int("threads", 2, "threads")
 	forward := flags.Int("forward", 0, "passes to time after the first")
 	batch := flags.Int("batch", 1, "images in a pass")
+	count := flags.Int("models", 1, "models to load")
+	share := flags.Bool("share", false, "let the models share their weights")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -91,11 +99,26 @@ func run(dir string, args []string) error {
 	if err != nil {
 		return err
 	}
+	models := []any{m}
+	for len(models) < *count {
+		more, err := vit.Open(dir, vit.LoadOptions{Unmapped: *unmapped, Widen: *widen})
+		if err != nil {
+			return err
+		}
+		models = append(models, more)
+	}
+	if *share {
+		nn.Share(models...)
+	}
 	r := result{File: info.Size(), Load: since(start)}
 	tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(*threads)})
 	pass := func() []float32 {
 		defer tape.Reset()
 		return m.Forward(tape.Input(pixels, *batch, 3, 224, 224)).Floats(nil)
+	}
+	for _, other := range models[1:] {
+		other.(*vit.Model).Forward(tape.Input(pixels, *batch, 3, 224, 224))
+		tape.Reset()
 	}
 	logits := pass()
 	r.First, r.Logits, r.Peak = since(start), logits[:3], peak.Memory()
@@ -110,6 +133,9 @@ func run(dir string, args []string) error {
 		r.Forward, r.Median = times[0], times[len(times)/2]
 	}
 	r.PeakAfter = peak.Memory()
+	debug.FreeOSMemory()
+	r.Resident = peak.Resident()
+	runtime.KeepAlive(models)
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 

@@ -34,6 +34,7 @@ type settings struct {
 	Length    int
 	None      bool
 	Threads   int
+	Math      console.MathFlag
 	JSON      bool
 	Questions []string
 }
@@ -48,6 +49,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.IntVar(&s.Length, "length", 15, "answers have at most `N` tokens")
 	f.BoolVar(&s.None, "none", false, "allow the answer that there is none")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Answers questions with parts of a text file: ask -model MODEL -file FILE [flags] QUESTION..."); err != nil {
 		return s, err
@@ -93,11 +95,13 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	if err != nil {
 		return fmt.Errorf("-file: %w", err)
 	}
-	m, err := fetch.Open(ctx, s.Model, console.New(stderr), bert.Open)
+	out := console.New(stderr)
+	m, err := fetch.Open(ctx, s.Model, out, bert.Open)
 	if err != nil {
 		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
+	s.Math.Choose(&m.Math, out)
 	o := bert.AnswerOptions{Top: s.Top, MaxTokens: s.Length}
 	if s.None {
 		o.NoAnswer = new(0.0)
@@ -108,7 +112,7 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		if err != nil {
 			return err
 		}
-		r := toJSON(q, passage, answers)
+		r := toJSON(q, passage, answers, m.Math)
 		if s.JSON {
 			results = append(results, r)
 			continue
@@ -129,8 +133,9 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 }
 
 type jsonQuestion struct {
-	Question string       `json:"question"`
-	Answers  []jsonAnswer `json:"answers"`
+	Question string              `json:"question"`
+	Answers  []jsonAnswer        `json:"answers"`
+	Math     *console.Arithmetic `json:"math,omitempty"`
 }
 
 type jsonAnswer struct {
@@ -141,8 +146,8 @@ type jsonAnswer struct {
 	Score console.Number `json:"score"`
 }
 
-func toJSON(question, passage string, answers []bert.Answer) jsonQuestion {
-	q := jsonQuestion{question, []jsonAnswer{}}
+func toJSON(question, passage string, answers []bert.Answer, math simd.Math) jsonQuestion {
+	q := jsonQuestion{question, []jsonAnswer{}, console.ArithmeticOf(math)}
 	for _, a := range answers {
 		j := jsonAnswer{Text: a.Text, Start: a.Start, End: a.End, Score: console.Number(a.Score)}
 		if a.Text != "" {

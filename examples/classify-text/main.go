@@ -32,6 +32,7 @@ type settings struct {
 	Model   string
 	Top     int
 	Threads int
+	Math    console.MathFlag
 	JSON    bool
 	Texts   []string
 }
@@ -43,6 +44,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Model, "model", "", "a classifier of texts, BERT or a variant: a `folder` of transformers, or owner/name on the hub")
 	f.IntVar(&s.Top, "top", 3, "show the `N` most probable classes")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Names the classes of texts: classify-text -model MODEL [flags] TEXT..."); err != nil {
 		return s, err
@@ -65,6 +67,7 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		return err
 	}
 	m.Truncate, m.Workers = true, simd.NewWorkers(s.Threads)
+	s.Math.Choose(&m.Math, out)
 	if len(s.Texts) == 0 {
 		if s.Texts, err = lines(stdin); err != nil {
 			return err
@@ -82,7 +85,7 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		}
 		for i, p := range list {
 			if s.JSON {
-				results = append(results, toJSON(part[i], p, s.Top))
+				results = append(results, toJSON(part[i], p, s.Top, m.Math))
 				continue
 			}
 			fmt.Fprintln(stdout, console.Printable(part[i]))
@@ -118,9 +121,10 @@ func lines(from io.Reader) ([]string, error) {
 }
 
 type jsonText struct {
-	Text   string           `json:"text"`
-	Logits []console.Number `json:"logits"`
-	Top    []jsonClass      `json:"top"`
+	Text   string              `json:"text"`
+	Logits []console.Number    `json:"logits"`
+	Top    []jsonClass         `json:"top"`
+	Math   *console.Arithmetic `json:"math,omitempty"`
 }
 
 type jsonClass struct {
@@ -129,8 +133,8 @@ type jsonClass struct {
 	P     console.Number `json:"p"`
 }
 
-func toJSON(text string, p bert.Prediction, top int) jsonText {
-	j := jsonText{text, console.Numbers(p.Logits), []jsonClass{}}
+func toJSON(text string, p bert.Prediction, top int, math simd.Math) jsonText {
+	j := jsonText{text, console.Numbers(p.Logits), []jsonClass{}, console.ArithmeticOf(math)}
 	for _, class := range p.Top[:min(top, len(p.Top))] {
 		j.Top = append(j.Top, jsonClass{class.Label, class.Index, console.Number(class.Probability)})
 	}

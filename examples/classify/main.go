@@ -31,6 +31,7 @@ type settings struct {
 	Model     string
 	Top       int
 	Threads   int
+	Math      console.MathFlag
 	JSON      bool
 	CSV       bool
 	List      string
@@ -53,6 +54,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Model, "model", "", "Vision Transformer: a `folder` in the layout of Hugging Face or timm, a file of weights, or owner/name on the hub")
 	f.IntVar(&s.Top, "top", 5, "show the `N` most probable classes, and the N nearest neighbors")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	f.BoolVar(&s.CSV, "csv", false, "print CSV on standard output: a row for each image and class")
 	f.StringVar(&s.List, "list", "", "a text `file` with the path of an image or folder in each line, or - for standard input")
@@ -110,6 +112,7 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
+	s.Math.Choose(&m.Math, out)
 	steps, finish, err := stepsOf(ctx, s, names, m, out, stderr)
 	if err != nil {
 		return err
@@ -129,7 +132,7 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 			broken++
 			fmt.Fprintf(stderr, "classify: %s\n", console.OneLine(r.err))
 		case s.JSON:
-			results = append(results, toJSON(r, s.Top))
+			results = append(results, toJSON(r, s.Top, m.Math))
 			progress.At(int64(done))
 		case s.CSV:
 			return rows.add(r)

@@ -7,15 +7,17 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // jsonResult is the JSON form of a result. A model without a classifier has no logits. The last fields belong to -neighbors.
 type jsonResult struct {
-	Image     console.Name     `json:"image"`
-	Logits    []console.Number `json:"logits"`
-	Top       []class          `json:"top"`
-	Neighbors []near           `json:"neighbors,omitempty"`
-	Vote      string           `json:"vote,omitempty"`
+	Image     console.Name        `json:"image"`
+	Logits    []console.Number    `json:"logits"`
+	Top       []class             `json:"top"`
+	Neighbors []near              `json:"neighbors,omitempty"`
+	Vote      string              `json:"vote,omitempty"`
+	Math      *console.Arithmetic `json:"math,omitempty"`
 }
 
 type class struct {
@@ -30,8 +32,8 @@ type near struct {
 	Similarity console.Number `json:"similarity"`
 }
 
-func toJSON(r *result, top int) jsonResult {
-	j := jsonResult{Image: console.Name(r.name), Logits: console.Numbers(r.Logits), Top: []class{}, Vote: r.vote}
+func toJSON(r *result, top int, math simd.Math) jsonResult {
+	j := jsonResult{Image: console.Name(r.name), Logits: console.Numbers(r.Logits), Top: []class{}, Vote: r.vote, Math: console.ArithmeticOf(math)}
 	for _, n := range r.near {
 		j.Neighbors = append(j.Neighbors, near{console.Name(n.name), n.label, console.Number(n.similarity)})
 	}

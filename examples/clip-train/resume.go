@@ -24,7 +24,7 @@ func (s *settings) restore(given map[string]bool) error {
 	err := s.folder().Same(given, []outdir.Flag{
 		{Name: "data", Was: w.Data, Now: outdir.Absolute(s.Data)}, {Name: "init", Was: w.Init, Now: outdir.Located(s.Init)},
 		{Name: "epochs", Was: w.Epochs, Now: s.Epochs}, {Name: "batch", Was: w.Batch, Now: s.Batch},
-		{Name: "seed", Was: w.Seed, Now: s.Seed}, {Name: "skip-broken", Was: w.SkipBroken, Now: s.SkipBroken},
+		{Name: "seed", Was: w.Seed, Now: s.Seed}, {Name: "math", Was: w.Math, Now: s.Math}, {Name: "skip-broken", Was: w.SkipBroken, Now: s.SkipBroken},
 	}...)
 	if err != nil {
 		return err

@@ -120,7 +120,7 @@ func (r *run) make(ctx context.Context) error {
 		r.model = clip.New(r.recipe.config(tokenizer.Size()), rand.New(rand.NewPCG(r.settings.Seed, 0)))
 		r.model.Tokenizer = tokenizer
 	}
-	r.model.Workers = simd.NewWorkers(r.settings.Threads)
+	r.model.Workers, r.model.Math = simd.NewWorkers(r.settings.Threads), r.settings.Math
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (r *run) describe() {
 	c := r.model.Config
 	r.console.Line("%d training images with captions, %d test images", r.pairs.train.Len(), r.pairs.test.Len())
 	r.console.Line("a CLIP of %.2f million parameters: images of %d×%[2]d, %d tokens, seed %d; %s",
-		float64(nn.Count(r.model))/1e6, c.Vision.ImageSize, c.Text.VocabSize, r.settings.Seed, simd.Info())
+		float64(nn.Count(r.model))/1e6, c.Vision.ImageSize, c.Text.VocabSize, r.settings.Seed, console.Computing(r.settings.Math))
 }
 
 // conclude prints the result.

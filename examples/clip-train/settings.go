@@ -8,18 +8,20 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
 // settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and
 // a resumed run has the same values. The other fields may change when a run is resumed.
 type settings struct {
-	Data       string `json:"data"` // "" is the embedded Fashion-MNIST
-	Init       string `json:"init"` // "" starts from random weights
-	Epochs     int    `json:"epochs"`
-	Batch      int    `json:"batch"`
-	Seed       uint64 `json:"seed"`
-	SkipBroken bool   `json:"skip-broken"`
+	Data       string    `json:"data"` // "" is the embedded Fashion-MNIST
+	Init       string    `json:"init"` // "" starts from random weights
+	Epochs     int       `json:"epochs"`
+	Batch      int       `json:"batch"`
+	Seed       uint64    `json:"seed"`
+	Math       simd.Math `json:"math"`
+	SkipBroken bool      `json:"skip-broken"`
 
 	Out     string `json:"-"`
 	Resume  bool   `json:"-"`
@@ -43,6 +45,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and images without a caption, and list the first")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.TextVar(&s.Math, "math", simd.Strict, console.TrainingMathUsage)
 	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}
@@ -68,6 +71,9 @@ func (s *settings) check() error {
 		return fmt.Errorf("-epochs: expected 0 to 1000000, found %d", s.Epochs)
 	case s.Batch < 2 || s.Batch > 1<<16:
 		return fmt.Errorf("-batch: expected 2 to 65536, found %d", s.Batch)
+	}
+	if err := console.CheckTrainingMath(s.Math); err != nil {
+		return err
 	}
 	return console.CheckThreads(s.Threads)
 }

@@ -87,7 +87,7 @@ func (r *run) make(ctx context.Context) (m *detect.Model, drawn int, err error) 
 			return nil, 0, fmt.Errorf("-model: the weights of -init are those of %s, expected %s", m.Config.ModelType, s.Model)
 		}
 	}
-	m.Workers = simd.NewWorkers(s.Threads)
+	m.Workers, m.Math = simd.NewWorkers(s.Threads), s.Math
 	// An evaluation also needs unsure detections.
 	m.Options.MinScore, m.Options.MaxDetections = new(float32(0.001)), 100
 	if _, err := m.ClassesOf(classes); err == nil && s.Init != "" {

@@ -31,7 +31,7 @@ func (s *settings) restore(given map[string]bool) error {
 		{Name: "size", Was: w.Size, Now: s.Size}, {Name: "epochs", Was: w.Epochs, Now: s.Epochs}, {Name: "budget", Was: w.Budget, Now: s.Budget},
 		{Name: "batch", Was: w.Batch, Now: s.Batch}, {Name: "rate", Was: w.Rate, Now: s.Rate}, {Name: "augment", Was: w.Augment, Now: s.Augment},
 		{Name: "scales", Was: w.Scales, Now: s.Scales}, {Name: "ema", Was: w.EMA, Now: s.EMA}, {Name: "patience", Was: w.Patience, Now: s.Patience},
-		{Name: "skip-errors", Was: w.Skip, Now: s.Skip}, {Name: "seed", Was: w.Seed, Now: s.Seed},
+		{Name: "skip-errors", Was: w.Skip, Now: s.Skip}, {Name: "seed", Was: w.Seed, Now: s.Seed}, {Name: "math", Was: w.Math, Now: s.Math},
 	}...)
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 )
 
@@ -103,7 +102,7 @@ func (r *run) describe(drawn int) {
 	if !square {
 		size = fmt.Sprintf("images whose shorter side has %d pixels", n)
 	}
-	r.console.Line("%s: %.2f million parameters, %s, seed %d; %s", r.model.Config.ModelType, float64(all)/1e6, size, s.Seed, simd.Info())
+	r.console.Line("%s: %.2f million parameters, %s, seed %d; %s", r.model.Config.ModelType, float64(all)/1e6, size, s.Seed, console.Computing(r.settings.Math))
 	switch {
 	case s.Init == "":
 		r.console.Line("from scratch: all weights are random. A detector that was trained before (-init) needs fewer images and epochs.")

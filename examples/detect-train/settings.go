@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and
@@ -32,6 +33,7 @@ type settings struct {
 	Patience int           `json:"patience"`
 	Skip     bool          `json:"skip-errors"`
 	Seed     uint64        `json:"seed"`
+	Math     simd.Math     `json:"math"`
 
 	Out     string `json:"-"`
 	Resume  bool   `json:"-"`
@@ -66,6 +68,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.Uint64Var(&s.Seed, "seed", 1, "seed of all random numbers; the same seed gives the same run")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.TextVar(&s.Math, "math", simd.Strict, console.TrainingMathUsage)
 	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}
@@ -112,6 +115,9 @@ func (s *settings) check() error {
 		return fmt.Errorf("-patience: expected at least 0, found %d", s.Patience)
 	}
 	if _, err := s.frozen(); err != nil {
+		return err
+	}
+	if err := console.CheckTrainingMath(s.Math); err != nil {
 		return err
 	}
 	return console.CheckThreads(s.Threads)

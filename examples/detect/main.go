@@ -42,6 +42,7 @@ type settings struct {
 	Flip       bool
 	Scales     []float64
 	Threads    int
+	Math       console.MathFlag
 	JSON       bool
 	Images     []string
 }
@@ -62,6 +63,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.BoolVar(&s.Flip, "flip", false, "search the mirror image too (CenterNet)")
 	scales := f.String("scales", "", "search images in several sizes: `LIST` is such as 0.5,1,1.5 (CenterNet)")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Finds objects in images: detect -weights PATH [flags] IMAGE_OR_FOLDER...\nor in frames: ffmpeg … | detect -weights PATH -frames mjpeg [flags]"); err != nil {
 		return s, err
@@ -117,6 +119,7 @@ func load(ctx context.Context, s settings, out *console.Console) (*detect.Model,
 		return nil, fmt.Errorf("-keep-size, -flip and -scales: the weights are those of %s, expected centernet", m.Config.ModelType)
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
+	s.Math.Choose(&m.Math, out)
 	m.Options.MaxDetections = s.Most
 	if s.MinScore >= 0 {
 		m.Options.MinScore = new(float32(s.MinScore))
@@ -164,7 +167,7 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 			}
 		}
 		if s.JSON {
-			results = append(results, toJSON(r))
+			results = append(results, toJSON(r, m.Math))
 			return nil
 		}
 		return print(stdout, i, r)

@@ -7,14 +7,16 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/photo"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/draw"
 )
 
 // jsonResult is the JSON form of a result.
 type jsonResult struct {
-	Image      console.Name    `json:"image"`
-	Detections []jsonDetection `json:"detections"`
+	Image      console.Name        `json:"image"`
+	Detections []jsonDetection     `json:"detections"`
+	Math       *console.Arithmetic `json:"math,omitempty"`
 }
 
 type jsonDetection struct {
@@ -25,8 +27,8 @@ type jsonDetection struct {
 	Track     int                `json:"track,omitempty"`
 }
 
-func toJSON(r *result) jsonResult {
-	j := jsonResult{Image: console.Name(r.name), Detections: []jsonDetection{}}
+func toJSON(r *result, math simd.Math) jsonResult {
+	j := jsonResult{Image: console.Name(r.name), Detections: []jsonDetection{}, Math: console.ArithmeticOf(math)}
 	for i, d := range r.found {
 		one := jsonDetection{
 			Track: r.track(i),

@@ -37,8 +37,11 @@ type settings struct {
 	Passage string
 	Dim     int
 	Threads int
+	Math    console.MathFlag
 	JSON    bool
 	Texts   []string
+
+	mode simd.Math // of the model
 }
 
 // parse reads the flags.
@@ -55,6 +58,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Passage, "passage-prompt", "", "with -file: the `name` of the prompt to put before each line")
 	f.IntVar(&s.Dim, "dim", 0, "keep the first `N` values of each vector (default: the model's choice)")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Turns texts into vectors, and searches a text file by meaning: embed -model MODEL [-file FILE] [flags] TEXT..."); err != nil {
 		return s, err
@@ -89,6 +93,8 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
+	s.Math.Choose(&m.Math, out)
+	s.mode = m.Math
 	e, err := m.Embedder(bert.EmbedOptions{PromptName: s.Prompt, Dim: s.Dim, Normalize: s.File != ""})
 	if err != nil {
 		return err

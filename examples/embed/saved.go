@@ -26,10 +26,11 @@ type saved struct {
 
 // A state says which lines are in the index, and where they come from.
 type state struct {
-	Model  string `json:"model"`
-	Prompt string `json:"prompt"`
-	Lines  int    `json:"lines"` // that were read whole
-	Bytes  int64  `json:"bytes"` // where the next line begins
+	Model  string    `json:"model"`
+	Prompt string    `json:"prompt"`
+	Math   simd.Math `json:"math"`
+	Lines  int       `json:"lines"` // that were read whole
+	Bytes  int64     `json:"bytes"` // where the next line begins
 }
 
 // stateName is the file of the state, beside those of the index.
@@ -58,7 +59,7 @@ func (v *saved) check(s settings, dim int) error {
 	data, err := os.ReadFile(v.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && v.Len() == 0:
-		v.state = state{Model: s.Model, Prompt: s.Passage}
+		v.state = state{Model: s.Model, Prompt: s.Passage, Math: s.mode}
 		return v.save()
 	case err != nil:
 		return err
@@ -71,6 +72,8 @@ func (v *saved) check(s settings, dim int) error {
 		return fmt.Errorf("%s holds vectors of the model %s, not of %s", s.Index, v.Model, s.Model)
 	case v.Prompt != s.Passage:
 		return fmt.Errorf("%s holds vectors with the passage prompt %q, not %q", s.Index, v.Prompt, s.Passage)
+	case v.Math != s.mode:
+		return fmt.Errorf("%s holds vectors computed in %v, not in %v: choose by -math", s.Index, v.Math, s.mode)
 	case v.Options().Dim != dim:
 		return fmt.Errorf("%s holds vectors of %d values, not of %d", s.Index, v.Options().Dim, dim)
 	}

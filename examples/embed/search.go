@@ -67,8 +67,9 @@ func keep(best []found, f found, top int) []found {
 func worse(a, b float64) bool { return a < b || math.IsNaN(a) && !math.IsNaN(b) }
 
 type jsonFound struct {
-	Text  string     `json:"text"`
-	Lines []jsonLine `json:"lines"`
+	Text  string              `json:"text"`
+	Lines []jsonLine          `json:"lines"`
+	Math  *console.Arithmetic `json:"math,omitempty"`
 }
 
 type jsonLine struct {
@@ -82,7 +83,7 @@ func printFound(s settings, best [][]found, stdout io.Writer) error {
 	if s.JSON {
 		out := make([]jsonFound, len(best))
 		for i, list := range best {
-			out[i] = jsonFound{Text: s.Texts[i], Lines: []jsonLine{}}
+			out[i] = jsonFound{Text: s.Texts[i], Lines: []jsonLine{}, Math: console.ArithmeticOf(s.mode)}
 			for _, f := range list {
 				out[i].Lines = append(out[i].Lines, jsonLine{f.line, f.text, console.Number(f.score)})
 			}

@@ -12,8 +12,9 @@ import (
 
 // jsonVectors are the tokens and vectors of texts.
 type jsonVectors struct {
-	Tokens     [][]int            `json:"tokens"`
-	Embeddings [][]console.Number `json:"embeddings"`
+	Tokens     [][]int             `json:"tokens"`
+	Embeddings [][]console.Number  `json:"embeddings"`
+	Math       *console.Arithmetic `json:"math,omitempty"`
 }
 
 // show prints the vectors as JSON, or the similarities of the texts.
@@ -23,7 +24,7 @@ func show(ctx context.Context, e *bert.Embedder, s settings, vectors [][]float32
 		if err != nil {
 			return err
 		}
-		var j jsonVectors
+		j := jsonVectors{Math: console.ArithmeticOf(s.mode)}
 		for i, v := range vectors {
 			j.Tokens = append(j.Tokens, encodings[i].IDs)
 			j.Embeddings = append(j.Embeddings, console.Numbers(v))

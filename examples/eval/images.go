@@ -68,7 +68,7 @@ func (e *evaluation) measureImages(ctx context.Context) (*measurement, error) {
 	progress := e.console.Phase("classifying", console.Files, int64(folder.Len()))
 	defer progress.End()
 	began, five := time.Now(), min(5, len(labels))
-	err = train.Evaluate(ctx, loader, autograd.Options{Workers: m.Workers}, func(t *autograd.Tape, b *vision.Batch) error {
+	err = train.Evaluate(ctx, loader, autograd.Options{Workers: m.Workers, Math: m.Math}, func(t *autograd.Tape, b *vision.Batch) error {
 		logits := m.Forward(t.Input(b.Pixels, b.Shape()...)).Floats(nil)
 		for i, label := range b.Labels {
 			row, want := logits[i*len(labels):(i+1)*len(labels)], []int{classes[label]}

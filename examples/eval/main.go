@@ -39,6 +39,7 @@ type settings struct {
 	Seed       uint64
 	SkipBroken bool
 	Threads    int
+	Math       console.MathFlag
 	JSON       bool
 }
 
@@ -68,6 +69,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.Uint64Var(&s.Seed, "seed", 1, "seed of the division into training, validation and test images")
 	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and pairs, and list them")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Measures a classifier by its top-1 and top-5 accuracy, or a CLIP model by zero-shot classification beside a linear probe, and by retrieval."); err != nil {
 		return s, err
@@ -98,6 +100,7 @@ type evaluation struct {
 	model      *clip.Model // one of these
 	classifier *vit.Model
 	names      []string // of the classifier
+	computed   simd.Math
 }
 
 // run measures what the flags ask for.
@@ -106,7 +109,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err := e.load(ctx); err != nil {
 		return err
 	}
-	r := results{Model: console.Name(s.Model), Skipped: []skipped{}}
+	r := results{Model: console.Name(s.Model), Skipped: []skipped{}, Math: console.ArithmeticOf(e.computed)}
 	var err error
 	switch {
 	case e.classifier != nil:
@@ -164,6 +167,7 @@ func (e *evaluation) load(ctx context.Context) error {
 			return fmt.Errorf("-model %s: the model takes images with %d channels, and its preprocessing gives %d", s.Model, c, p)
 		}
 		prepare, assumed, m.Workers = &m.Preprocess, m.PreprocessAssumed, workers
+		e.choose(&m.Math)
 	} else {
 		if s.Map != "" {
 			return errors.New("-map is for classifiers: -model is CLIP")
@@ -172,11 +176,18 @@ func (e *evaluation) load(ctx context.Context) error {
 			s.Templates = []string{clip.DefaultTemplate}
 		}
 		prepare, assumed, e.model.Workers = &e.model.Preprocess, e.model.PreprocessAssumed, workers
+		e.choose(&e.model.Math)
 	}
 	if assumed {
 		e.console.Line("%s", describe.Assumed(prepare))
 	}
 	return nil
+}
+
+// choose sets the arithmetic of the model.
+func (e *evaluation) choose(m *simd.Math) {
+	e.settings.Math.Choose(m, e.console)
+	e.computed = *m
 }
 
 // features encodes the images of a data set, with a bar.

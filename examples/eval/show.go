@@ -11,11 +11,12 @@ import (
 
 // results are the values that -json prints.
 type results struct {
-	Model          console.Name    `json:"model"`
-	Classifier     *measurement    `json:"classifier"`
-	Classification *classification `json:"classification"`
-	Retrieval      *retrieval      `json:"retrieval"`
-	Skipped        []skipped       `json:"skipped"`
+	Model          console.Name        `json:"model"`
+	Classifier     *measurement        `json:"classifier"`
+	Classification *classification     `json:"classification"`
+	Retrieval      *retrieval          `json:"retrieval"`
+	Skipped        []skipped           `json:"skipped"`
+	Math           *console.Arithmetic `json:"math,omitempty"`
 }
 
 // skipped is an image or pair that was left out.

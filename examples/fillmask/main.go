@@ -29,6 +29,7 @@ type settings struct {
 	Model   string
 	Top     int
 	Threads int
+	Math    console.MathFlag
 	JSON    bool
 	Texts   []string
 }
@@ -40,6 +41,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Model, "model", "", "BERT or a variant with a head for masked words: a `folder` of transformers, or owner/name on the hub")
 	f.IntVar(&s.Top, "top", 5, "show the `N` most probable words")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Predicts the words of the masks in texts: fillmask -model MODEL [flags] TEXT..."); err != nil {
 		return s, err
@@ -58,11 +60,13 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 
 // run fills the masks of all texts.
 func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
-	m, err := fetch.Open(ctx, s.Model, console.New(stderr), bert.Open)
+	out := console.New(stderr)
+	m, err := fetch.Open(ctx, s.Model, out, bert.Open)
 	if err != nil {
 		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
+	s.Math.Choose(&m.Math, out)
 	texts := s.Texts
 	if mask := m.MaskToken(); mask != "" && mask != "[MASK]" {
 		texts = make([]string, len(s.Texts))
@@ -75,7 +79,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	if s.JSON {
-		return console.PrintJSON(stdout, toJSON(s.Texts, filled))
+		return console.PrintJSON(stdout, toJSON(s.Texts, filled, m.Math))
 	}
 	for i, f := range filled {
 		console.Title(stdout, i, s.Texts[i])
@@ -92,8 +96,9 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 }
 
 type jsonFilled struct {
-	Text  string       `json:"text"`
-	Masks [][]jsonWord `json:"masks"`
+	Text  string              `json:"text"`
+	Masks [][]jsonWord        `json:"masks"`
+	Math  *console.Arithmetic `json:"math,omitempty"`
 }
 
 type jsonWord struct {
@@ -102,10 +107,10 @@ type jsonWord struct {
 	P     console.Number `json:"p"`
 }
 
-func toJSON(texts []string, filled []bert.Filled) []jsonFilled {
+func toJSON(texts []string, filled []bert.Filled, math simd.Math) []jsonFilled {
 	out := make([]jsonFilled, len(filled))
 	for i, f := range filled {
-		out[i].Text = texts[i]
+		out[i].Text, out[i].Math = texts[i], console.ArithmeticOf(math)
 		for _, words := range f.Masks {
 			mask := []jsonWord{}
 			for _, w := range words {

@@ -37,7 +37,7 @@ func (r *run) make(ctx context.Context) (err error) {
 	}
 	m := r.model
 	m.NewHead(bert.SequenceClassification, r.corpus.classes, rng)
-	m.Truncate, m.Workers = true, simd.NewWorkers(s.Threads)
+	m.Truncate, m.Workers, m.Math = true, simd.NewWorkers(s.Threads), s.Math
 	if s.Tokens > 0 {
 		m.MaxTokens = min(m.MaxTokens, s.Tokens)
 	}

@@ -42,7 +42,7 @@ func (s *settings) restore(given map[string]bool) error {
 		{Name: "epochs", Was: was.Epochs, Now: now.Epochs}, {Name: "batch", Was: was.Batch, Now: now.Batch}, {Name: "rate", Was: was.Rate, Now: now.Rate},
 		{Name: "max-tokens", Was: was.Tokens, Now: now.Tokens}, {Name: "layer-decay", Was: was.LayerDecay, Now: now.LayerDecay},
 		{Name: "freeze", Was: was.Freeze, Now: now.Freeze}, {Name: "lora", Was: was.Rank, Now: now.Rank}, {Name: "balance", Was: was.Balance, Now: now.Balance},
-		{Name: "patience", Was: was.Patience, Now: now.Patience}, {Name: "seed", Was: was.Seed, Now: now.Seed},
+		{Name: "patience", Was: was.Patience, Now: now.Patience}, {Name: "seed", Was: was.Seed, Now: now.Seed}, {Name: "math", Was: was.Math, Now: now.Math},
 	}...)
 	if err != nil {
 		return err

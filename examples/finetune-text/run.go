@@ -8,7 +8,6 @@ import (
 	"github.com/fovea-ml/fovea/models/bert"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 )
 
@@ -100,5 +99,5 @@ func (r *run) describe() {
 	if trained < all {
 		note = " of which " + millions(trained) + " are trained,"
 	}
-	r.console.Line("%s: %s million parameters,%s at most %d tokens, seed %d; %s", kind, millions(all), note, r.model.MaxTokens, r.settings.Seed, simd.Info())
+	r.console.Line("%s: %s million parameters,%s at most %d tokens, seed %d; %s", kind, millions(all), note, r.model.MaxTokens, r.settings.Seed, console.Computing(r.settings.Math))
 }

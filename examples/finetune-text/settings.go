@@ -7,26 +7,28 @@ import (
 	"io"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and
 // a resumed run has the same values. The other fields may change when a run is resumed.
 type settings struct {
-	Model      string  `json:"model"` // "" is a small BERT from scratch
-	Data       string  `json:"data"`  // "" are the embedded reviews
-	Test       string  `json:"test"`  // "" takes a part of the data
-	Text       string  `json:"text"`
-	Label      string  `json:"label"`
-	Epochs     int     `json:"epochs"`
-	Batch      int     `json:"batch"`
-	Rate       float64 `json:"rate"` // 0 is the recipe's
-	Tokens     int     `json:"max-tokens"`
-	LayerDecay float64 `json:"layer-decay"`
-	Freeze     int     `json:"freeze"`
-	Rank       int     `json:"lora"`
-	Balance    bool    `json:"balance"`
-	Patience   int     `json:"patience"`
-	Seed       uint64  `json:"seed"`
+	Model      string    `json:"model"` // "" is a small BERT from scratch
+	Data       string    `json:"data"`  // "" are the embedded reviews
+	Test       string    `json:"test"`  // "" takes a part of the data
+	Text       string    `json:"text"`
+	Label      string    `json:"label"`
+	Epochs     int       `json:"epochs"`
+	Batch      int       `json:"batch"`
+	Rate       float64   `json:"rate"` // 0 is the recipe's
+	Tokens     int       `json:"max-tokens"`
+	LayerDecay float64   `json:"layer-decay"`
+	Freeze     int       `json:"freeze"`
+	Rank       int       `json:"lora"`
+	Balance    bool      `json:"balance"`
+	Patience   int       `json:"patience"`
+	Seed       uint64    `json:"seed"`
+	Math       simd.Math `json:"math"`
 
 	Out     string `json:"-"`
 	Resume  bool   `json:"-"`
@@ -59,6 +61,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.Uint64Var(&s.Seed, "seed", 1, "seed of all random numbers; the same seed gives the same run")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.TextVar(&s.Math, "math", simd.Strict, console.TrainingMathUsage)
 	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}
@@ -104,6 +107,9 @@ func (s *settings) check() error {
 		return errors.New("-lora needs -model: adapters change a pretrained model")
 	case s.Patience < 0:
 		return fmt.Errorf("-patience: expected at least 0, found %d", s.Patience)
+	}
+	if err := console.CheckTrainingMath(s.Math); err != nil {
+		return err
 	}
 	return console.CheckThreads(s.Threads)
 }

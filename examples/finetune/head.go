@@ -113,7 +113,7 @@ func (r *run) features(ctx context.Context) ([]float32, error) {
 	defer show.End()
 	saved := time.Now()
 	loader := &vision.Loader{Data: rest, Preprocess: r.model.Preprocess, BatchSize: featureBatch, Goroutines: r.settings.Threads}
-	err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.model.Workers}, func(t *autograd.Tape, b *vision.Batch) error {
+	err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.model.Workers, Math: r.model.Math}, func(t *autograd.Tape, b *vision.Batch) error {
 		rows = append(rows, r.model.Pooled(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
 		show.At(int64(len(rows) / width))
 		if r.afterStep != nil {

@@ -116,7 +116,7 @@ func (r *run) baseline(ctx context.Context) (float64, error) {
 	p := imageset.Small(r.model.Preprocess, side)
 	pixels := func(what string, d vision.Dataset) ([]float32, error) {
 		loader := &vision.Loader{Data: d, Preprocess: p, Goroutines: r.settings.Threads}
-		return imageset.Rows(ctx, r.console, what, loader, r.model.Workers, func(x *autograd.Tensor) *autograd.Tensor { return x })
+		return imageset.Rows(ctx, r.console, what, loader, autograd.Options{Workers: r.model.Workers}, func(x *autograd.Tensor) *autograd.Tensor { return x })
 	}
 	known, err := pixels("reading pixels", c.train.kept)
 	if err != nil {

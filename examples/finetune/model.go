@@ -42,7 +42,7 @@ func (r *run) make(ctx context.Context, method string) (*vit.Model, error) {
 			return nil, fmt.Errorf("-model %s: its preprocessing does not give images of one size in whole patches; -size sets one", s.Model)
 		}
 	}
-	m.Workers = simd.NewWorkers(s.Threads)
+	m.Workers, m.Math = simd.NewWorkers(s.Threads), s.Math
 	m.NewHead(r.corpus.classes, rng)
 	if method == adapters {
 		if err := attach(m, s.Rank, rng); err != nil {

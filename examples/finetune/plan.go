@@ -148,7 +148,7 @@ func (r *run) measureForward(ctx context.Context) (each time.Duration, bytes int
 	for range 2 { // the first time packs the weights
 		began := time.Now()
 		loader := &vision.Loader{Data: d, Preprocess: r.model.Preprocess, Goroutines: r.settings.Threads}
-		err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.model.Workers, Arena: arena}, func(t *autograd.Tape, b *vision.Batch) error {
+		err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.model.Workers, Math: r.model.Math, Arena: arena}, func(t *autograd.Tape, b *vision.Batch) error {
 			r.model.Pooled(t.Input(b.Pixels, b.Shape()...)).Floats(nil)
 			return nil
 		})

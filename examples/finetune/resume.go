@@ -46,7 +46,7 @@ func (r *run) begin() error {
 		{Name: "batch", Was: w.Batch, Now: s.Batch}, {Name: "rate", Was: w.Rate, Now: s.Rate}, {Name: "size", Was: w.Size, Now: s.Size},
 		{Name: "rank", Was: w.Rank, Now: s.Rank}, {Name: "freeze", Was: w.Freeze, Now: s.Freeze}, {Name: "augment", Was: w.Augment, Now: s.Augment},
 		{Name: "balance", Was: w.Balance, Now: s.Balance}, {Name: "recompute", Was: w.Recompute, Now: s.Recompute},
-		{Name: "patience", Was: w.Patience, Now: s.Patience}, {Name: "seed", Was: w.Seed, Now: s.Seed},
+		{Name: "patience", Was: w.Patience, Now: s.Patience}, {Name: "seed", Was: w.Seed, Now: s.Seed}, {Name: "math", Was: w.Math, Now: s.Math},
 	} {
 		if flag.Was != flag.Now {
 			return fmt.Errorf("-out: the unfinished run in %s was started with -%s %v, not %v: repeat its command to continue it, or choose another folder", s.Out, flag.Name, flag.Was, flag.Now)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/describe"
 	"github.com/fovea-ml/fovea/examples/internal/imageset"
@@ -12,7 +13,6 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -88,7 +88,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 			}
 		}
 		test := &vision.Loader{Data: r.corpus.test.files, Preprocess: r.model.Preprocess, Goroutines: r.settings.Threads}
-		if logits, err = imageset.Rows(ctx, r.console, "testing", test, r.model.Workers, r.model.Forward); err != nil {
+		if logits, err = imageset.Rows(ctx, r.console, "testing", test, autograd.Options{Workers: r.model.Workers, Math: r.model.Math}, r.model.Forward); err != nil {
 			return nil, err
 		}
 	}
@@ -151,5 +151,5 @@ func (r *run) describe(height, width int) {
 	if r.settings.Model == "" {
 		kind = "small ViT from scratch"
 	}
-	r.console.Line("%s: %.2f million parameters, images of %d×%d, seed %d; %s", kind, float64(nn.Count(r.model))/1e6, height, width, r.settings.Seed, simd.Info())
+	r.console.Line("%s: %.2f million parameters, images of %d×%d, seed %d; %s", kind, float64(nn.Count(r.model))/1e6, height, width, r.settings.Seed, console.Computing(r.settings.Math))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // The methods, from the fastest to the slowest.
@@ -40,6 +41,7 @@ type settings struct {
 	Recompute bool          `json:"recompute"`
 	Patience  int           `json:"patience"`
 	Seed      uint64        `json:"seed"`
+	Math      simd.Math     `json:"math"`
 
 	Out     string `json:"-"`
 	JSON    bool   `json:"-"`
@@ -73,6 +75,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.Uint64Var(&s.Seed, "seed", 1, "seed of all random numbers; the same seed gives the same run")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.TextVar(&s.Math, "math", simd.Strict, console.TrainingMathUsage)
 	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}
@@ -147,6 +150,9 @@ func (s *settings) check() error {
 	if method := s.method(); method != "" && len(s.unused(method)) > 0 {
 		name := s.unused(method)[0]
 		return fmt.Errorf("-%s: it has no effect on the method %s, expected -method %s beside it", name, method, strings.Join(takers[name], " or "))
+	}
+	if err := console.CheckTrainingMath(s.Math); err != nil {
+		return err
 	}
 	return console.CheckThreads(s.Threads)
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 func main() {
@@ -60,6 +61,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and list them")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.TextVar(&s.Math, "math", simd.Strict, console.TrainingMathUsage)
 	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}

@@ -92,7 +92,7 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 // features returns f of the pixels of each image of a data set, [images, width].
 func (r *run) features(ctx context.Context, d vision.Dataset, p vision.Preprocess, a *vision.Augment, f func(pixels *autograd.Tensor) *autograd.Tensor) ([]float32, error) {
 	loader := &vision.Loader{Data: d, Preprocess: p, Augment: a, Seed: r.seed(6), Goroutines: r.settings.Threads}
-	return imageset.Rows(ctx, r.console, "reading images", loader, r.workers(), f)
+	return imageset.Rows(ctx, r.console, "reading images", loader, r.tape(), f)
 }
 
 // share returns the share of predictions that are the labels of a data set.

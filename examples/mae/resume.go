@@ -59,7 +59,7 @@ func (s *settings) restore(given map[string]bool) error {
 	err = outdir.Folder{Path: s.Out}.Same(given, []outdir.Flag{
 		{Name: "data", Was: w.Data, Now: outdir.Absolute(s.Data)}, {Name: "init", Was: w.Init, Now: outdir.Located(s.Init)},
 		{Name: "epochs", Was: w.Epochs, Now: s.Epochs}, {Name: "labels", Was: w.Labels, Now: s.Labels},
-		{Name: "mask", Was: w.Mask, Now: s.Mask}, {Name: "seed", Was: w.Seed, Now: s.Seed},
+		{Name: "mask", Was: w.Mask, Now: s.Mask}, {Name: "seed", Was: w.Seed, Now: s.Seed}, {Name: "math", Was: w.Math, Now: s.Math},
 		{Name: "skip-broken", Was: w.SkipBroken, Now: s.SkipBroken},
 	}...)
 	if err != nil {

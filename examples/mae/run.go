@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/examples/internal/imageset"
@@ -153,7 +154,7 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 			return nil, fmt.Errorf("-mask: %w", err)
 		}
 	}
-	m.Workers = r.workers()
+	m.Workers, m.Math = r.workers(), r.settings.Math
 	r.recipe.Model = m.Config
 	return m, nil
 }
@@ -161,12 +162,17 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 // classifier returns a classifier with the encoder of m and a new head.
 func (r *run) classifier(m *mae.Model, p phase) *vit.Model {
 	c := m.Classifier(r.images.train.Classes(), mae.ClassifierOptions{Pooling: r.recipe.Pooling, DropPath: p.DropPath}, r.random(4))
-	c.Workers = r.workers()
+	c.Workers, c.Math = r.workers(), r.settings.Math
 	return c
 }
 
 // workers returns as many workers as -threads says.
 func (r *run) workers() *simd.Workers { return simd.NewWorkers(r.settings.Threads) }
+
+// tape returns the options of tapes.
+func (r *run) tape() autograd.Options {
+	return autograd.Options{Workers: r.workers(), Math: r.settings.Math}
+}
 
 // random and seed derive random numbers from the run's seed and the purpose of the numbers.
 func (r *run) random(purpose uint64) *rand.Rand {
@@ -185,7 +191,7 @@ func (r *run) describe(m *mae.Model) {
 	r.console.Line("%d training images, %s labels in each of %d classes, %d test images",
 		d.train.Len(), countLabels(d.labeled), len(d.train.Classes()), d.test.Len())
 	r.console.Line("model: images of %d×%[1]d in patches of %d×%[2]d, encoder of %d blocks of width %d, seed %d; %s",
-		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, r.settings.Seed, simd.Info())
+		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, r.settings.Seed, console.Computing(r.settings.Math))
 }
 
 // largestClass returns the class with most images, and its share. A classifier that always answers with this class has

@@ -12,19 +12,21 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/outdir"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
 // settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and a
 // resumed run must have the same values. The other fields may change when a run is resumed.
 type settings struct {
-	Data       string  `json:"data"` // "" is the embedded Fashion-MNIST
-	Init       string  `json:"init"` // "" starts from random weights
-	Epochs     int     `json:"epochs"`
-	Labels     int     `json:"labels"` // for each class
-	Mask       float64 `json:"mask"`   // 0 is the model's own
-	Seed       uint64  `json:"seed"`
-	SkipBroken bool    `json:"skip-broken"`
+	Data       string    `json:"data"` // "" is the embedded Fashion-MNIST
+	Init       string    `json:"init"` // "" starts from random weights
+	Epochs     int       `json:"epochs"`
+	Labels     int       `json:"labels"` // for each class
+	Mask       float64   `json:"mask"`   // 0 is the model's own
+	Seed       uint64    `json:"seed"`
+	Math       simd.Math `json:"math"`
+	SkipBroken bool      `json:"skip-broken"`
 
 	Out     string `json:"-"`
 	Resume  bool   `json:"-"`
@@ -50,6 +52,9 @@ func (s *settings) check() error {
 		return fmt.Errorf("-labels: expected at least 1, found %d", s.Labels)
 	case !(s.Mask >= 0 && s.Mask < 1):
 		return fmt.Errorf("-mask: expected a share below 1, found %v", s.Mask)
+	}
+	if err := console.CheckTrainingMath(s.Math); err != nil {
+		return err
 	}
 	if err := console.CheckThreads(s.Threads); err != nil {
 		return err

@@ -111,7 +111,7 @@ func (r *run) config(file string, p phase, epochs int) train.Config {
 		Epochs:   epochs,
 		ClipNorm: 1,
 		Seed:     r.settings.Seed,
-		Tape:     autograd.Options{Workers: r.workers()},
+		Tape:     r.tape(),
 		File:     r.resumeFile(file),
 		Start:    start,
 		Identity: r.identity,

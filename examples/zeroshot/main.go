@@ -32,6 +32,7 @@ type settings struct {
 	Model   string
 	Images  []string
 	Threads int
+	Math    console.MathFlag
 	JSON    bool
 	Texts   []string
 }
@@ -46,6 +47,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return nil
 	})
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.Var(&s.Math, "math", console.MathUsage)
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Says which text describes an image: zeroshot -model MODEL -image FILE [flags] TEXT..."); err != nil {
 		return s, err
@@ -64,10 +66,11 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 
 // answer is the result in JSON.
 type answer struct {
-	Logits [][]console.Number `json:"logits_per_image"`
-	Probs  [][]console.Number `json:"probs"`
-	Images [][]console.Number `json:"image_embeds"`
-	Texts  [][]console.Number `json:"text_embeds"`
+	Logits [][]console.Number  `json:"logits_per_image"`
+	Probs  [][]console.Number  `json:"probs"`
+	Images [][]console.Number  `json:"image_embeds"`
+	Texts  [][]console.Number  `json:"text_embeds"`
+	Math   *console.Arithmetic `json:"math,omitempty"`
 }
 
 // run compares the images with the texts.
@@ -81,6 +84,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		out.Line("%s", describe.Assumed(&m.Preprocess))
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
+	s.Math.Choose(&m.Math, out)
 	var images []image.Image
 	for _, name := range s.Images {
 		img, err := photo.Read(name)
@@ -100,7 +104,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	logits := m.Logits(photographs, words)
 	probs := m.Probabilities(logits)
 	if s.JSON {
-		return console.PrintJSON(stdout, answer{numbers(logits), numbers(probs), numbers(photographs), numbers(words)})
+		return console.PrintJSON(stdout, answer{numbers(logits), numbers(probs), numbers(photographs), numbers(words), console.ArithmeticOf(m.Math)})
 	}
 	for i, row := range logits {
 		console.Title(stdout, i, s.Images[i])

@@ -23,7 +23,7 @@ func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Con
 	if m.Head == nil {
 		return nil, errors.New("backbone: the model has no classifier")
 	}
-	confusion, err := run.Confusion(ctx, m.Workers, data, m.Preprocess, m.Config.LabelsOf(m.Head.Weight.Shape()[0]), m.Forward)
+	confusion, err := run.Confusion(ctx, m.tape(), data, m.Preprocess, m.Config.LabelsOf(m.Head.Weight.Shape()[0]), m.Forward)
 	if err != nil {
 		return nil, fmt.Errorf("backbone: evaluate: %w", err)
 	}
@@ -33,7 +33,7 @@ func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Con
 // EmbedDataset is [Model.Embed] for the images of a data set. They are decoded while others are embedded, and need not
 // be in memory together. Its labels do not matter, but must be among its classes.
 func (m *Model) EmbedDataset(ctx context.Context, data vision.Dataset) ([][]float32, error) {
-	embeddings, err := run.DataRows(ctx, m.Workers, data, m.Preprocess, m.Pooled)
+	embeddings, err := run.DataRows(ctx, m.tape(), data, m.Preprocess, m.Pooled)
 	if err != nil {
 		return nil, fmt.Errorf("backbone: embed: %w", err)
 	}

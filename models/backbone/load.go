@@ -89,6 +89,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if m.Preprocess, m.PreprocessAssumed, err = preprocess(f, c); err != nil {
 		return nil, err
 	}
+	m.Math = f.Math()
 	return m, f.Fill(m)
 }
 

@@ -28,6 +28,8 @@ type Model struct {
 	PreprocessAssumed bool
 	// Workers runs Classify, Embed and Evaluate in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	Math simd.Math
 
 	runner *run.Runner
 }
@@ -56,6 +58,9 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	}
 	return m
 }
+
+// tape returns the options of the model's tapes.
+func (m *Model) tape() autograd.Options { return autograd.Options{Workers: m.Workers, Math: m.Math} }
 
 // imageSize is the side of the images that the published networks are trained on. They take any size.
 const imageSize = 224

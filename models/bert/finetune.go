@@ -165,7 +165,7 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 	return train.Config{
 		Model: m, Optimizer: train.NewAdamW(groups, o.Adam),
 		Schedule: train.Curve{Peak: rate, Warmup: warmup * float64(epochs), Length: float64(epochs)}.Linear(),
-		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: autograd.Options{Workers: m.Workers},
+		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: m.tape(),
 		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			batch, err := feed.Next(ctx, b)
 			if err != nil {

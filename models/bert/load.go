@@ -75,6 +75,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	m := newModel(c, task, newHeads(c, task, p, classes))
+	m.Math = f.Math()
 	if err := f.Fill(m); err != nil {
 		return nil, err
 	}

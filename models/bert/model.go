@@ -37,6 +37,8 @@ type Model struct {
 	Truncate bool
 	// Workers runs the tasks in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	Math simd.Math
 
 	runner         *run.Runner
 	tokenizerFiles []modelfolder.Part // of the folder, beside tokenizer.json
@@ -66,6 +68,9 @@ func New(c Config, task Task, classes int, rng *rand.Rand) *Model {
 	}
 	return m
 }
+
+// tape returns the options of the model's tapes.
+func (m *Model) tape() autograd.Options { return autograd.Options{Workers: m.Workers, Math: m.Math} }
 
 // newModel returns a model with an encoder of zeros.
 func newModel(c Config, task Task, heads Heads) *Model {

@@ -118,7 +118,7 @@ func (m *Model) pack(encodings []*text.Encoding) Input {
 
 // over calls pass with packs of encoded texts, their hidden states, and the position of the first.
 func (m *Model) over(ctx context.Context, encodings []*text.Encoding, pass func(hidden *autograd.Tensor, in Input, first int) error) error {
-	return run.OverSizes(ctx, m.runner, m.Workers, encodings, (*text.Encoding).Len, packTokens,
+	return run.OverSizes(ctx, m.runner, m.tape(), encodings, (*text.Encoding).Len, packTokens,
 		func(t *autograd.Tape, some []*text.Encoding, first int) error {
 			in := m.pack(some)
 			return pass(m.Hidden(t, in), in, first)

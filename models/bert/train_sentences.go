@@ -115,7 +115,7 @@ func (m *Model) sentenceTraining(matches []Match, o SentenceOptions) (train.Conf
 			}
 			return s.loss(ctx, t, batch.Value)
 		},
-		Tape: autograd.Options{Workers: m.Workers},
+		Tape: m.tape(),
 		Identity: map[string]string{
 			"model":       m.Config.ModelType,
 			"micro-batch": strconv.Itoa(o.MicroBatch),

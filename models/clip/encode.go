@@ -28,7 +28,7 @@ func (m *Model) images(ctx context.Context, images []image.Image, finish func(fe
 	var err error
 	if tower, ok := m.Vision.(*NaFlex); ok {
 		out = make([][]float32, 0, len(images))
-		err = run.Over(ctx, m.runner, m.Workers, images, func(t *autograd.Tape, some []image.Image, first int) error {
+		err = run.Over(ctx, m.runner, m.tape(), images, func(t *autograd.Tape, some []image.Image, first int) error {
 			patches, grids, err := m.naflexPatches(some, first)
 			if err != nil {
 				return err
@@ -38,7 +38,7 @@ func (m *Model) images(ctx context.Context, images []image.Image, finish func(fe
 			return nil
 		})
 	} else {
-		out, err = run.Rows(ctx, m.runner, m.Workers, images, m.input(), func(pixels *autograd.Tensor) *autograd.Tensor {
+		out, err = run.Rows(ctx, m.runner, m.tape(), images, m.input(), func(pixels *autograd.Tensor) *autograd.Tensor {
 			return finish(m.Vision.Forward(pixels))
 		})
 	}
@@ -66,7 +66,7 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, 
 		return nil, err
 	}
 	out := make([][]float32, 0, len(texts))
-	err = run.Over(ctx, m.runner, m.Workers, tokens, func(t *autograd.Tape, some [][]int, _ int) error {
+	err = run.Over(ctx, m.runner, m.tape(), tokens, func(t *autograd.Tape, some [][]int, _ int) error {
 		out = run.AppendRows(out, contrast.Normalize(m.EmbedTexts(t, some)))
 		return nil
 	})

@@ -44,7 +44,7 @@ func (m *Model) Features(ctx context.Context, d vision.Dataset, o FeatureOptions
 	loader := &vision.Loader{Data: d, Preprocess: m.Preprocess, Goroutines: m.Workers.Limit(), OnError: o.OnError}
 	channels := m.Config.Vision.NumChannels
 	height, width := m.Config.Vision.Size()
-	err := train.Evaluate(ctx, loader, autograd.Options{Workers: m.Workers}, func(t *autograd.Tape, b *vision.Batch) error {
+	err := train.Evaluate(ctx, loader, m.tape(), func(t *autograd.Tape, b *vision.Batch) error {
 		if b.Channels != channels || b.Height != height || b.Width != width {
 			return fmt.Errorf("expected images of %d channels and %d×%d pixels, found %d and %d×%d", channels, height, width, b.Channels, b.Height, b.Width)
 		}

@@ -29,7 +29,7 @@ type Heatmap struct {
 // 2024, section 3). In the last block, the values v of a patch are weighted by the gradient of the similarity with
 // respect to the class token's attention output, and by the cosine of the class token's query and the patch's key,
 // scaled to 0 to 1. Negative sums become 0. The attention of all heads stays as it is; the authors' code runs the last
-// block with one head.
+// block with one head. The gradient is computed in [simd.Strict], whatever Math is.
 //
 // It returns an error for a model whose image tower is no Vision Transformer, and those of [Model.EncodeImages] and
 // [Model.EncodeTexts].
@@ -43,7 +43,7 @@ func (m *Model) Heatmaps(ctx context.Context, img image.Image, texts ...string) 
 		return nil, err
 	}
 	var maps []Heatmap
-	err = run.Images(ctx, m.runner, m.Workers, []image.Image{img}, m.input(), func(pixels *autograd.Tensor, _ int) error {
+	err = run.Images(ctx, m.runner, m.tape(), []image.Image{img}, m.input(), func(pixels *autograd.Tensor, _ int) error {
 		maps = m.heat(tower, pixels, words)
 		return nil
 	})

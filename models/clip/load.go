@@ -113,9 +113,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	if !c.Vision.resizable() {
+		m.Math = f.Math()
 		return m, f.Fill(m, fitScalar)
 	}
 	fit := tower.FitPositions(stored, c.Vision.grid(), tower.Interpolation{Antialias: f.Form != modelfolder.HuggingFace})
+	m.Math = f.Math()
 	return m, f.Fill(m, fitScalar, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		if !strings.HasPrefix(param, "Vision.") {
 			return nil, nil

@@ -38,6 +38,8 @@ type Model struct {
 	Tokenizer *text.Tokenizer
 	// Workers runs the encoders in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	Math simd.Math
 
 	source source // of Tokenizer
 	runner *run.Runner
@@ -81,6 +83,9 @@ func New(c Config, rng *rand.Rand) *Model {
 	}
 	return m
 }
+
+// tape returns the options of the model's tapes.
+func (m *Model) tape() autograd.Options { return autograd.Options{Workers: m.Workers, Math: m.Math} }
 
 // preprocess is the preparation of images that is usual for a model.
 func (c Config) preprocess() vision.Preprocess {

@@ -129,7 +129,7 @@ func (r *trainer) config(o TrainOptions) (train.Config, error) {
 		Optimizer: r.optimizer(o),
 		Data:      shared{r.feed, r.batches},
 		Loss:      r.lossOf,
-		Tape:      autograd.Options{Workers: m.Workers},
+		Tape:      m.tape(),
 		Identity: map[string]string{
 			"model": string(description), "loss": string(r.loss), "patch dropout": strconv.FormatFloat(o.PatchDropout, 'g', -1, 64),
 		},
@@ -274,7 +274,7 @@ func (r *trainer) embedImages(ctx context.Context, t *autograd.Tape, pairs *visi
 func (r *trainer) embed(ctx context.Context, t *autograd.Tape, trains bool, f func(t *autograd.Tape) *autograd.Tensor) *autograd.Tensor {
 	switch {
 	case !trains:
-		apart := autograd.NewTape(autograd.Options{Workers: r.model.Workers, Context: ctx, Arena: &r.arena})
+		apart := autograd.NewTape(autograd.Options{Workers: t.Workers(), Math: t.Math(), Context: ctx, Arena: &r.arena})
 		defer apart.Reset()
 		x := f(apart)
 		return t.Input(x.Floats(nil), x.Shape()...)

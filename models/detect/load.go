@@ -170,6 +170,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 			return nil, err
 		}
 	}
+	m.Math = f.Math()
 	return m, f.Fill(m.Network)
 }
 

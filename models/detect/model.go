@@ -42,6 +42,8 @@ type Model struct {
 	Options Options
 	// Workers runs Detect in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	Math simd.Math
 
 	runner   *run.Runner
 	training autograd.Arenas // of Prepare
@@ -56,8 +58,11 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if classes < 1 {
 		panic("detect: a detector has at least one class")
 	}
-	return &Model{Config: c, Network: kindOf(c.ModelType).network(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New(), training: autograd.Arenas{Keep: 4}}
+	return &Model{Config: c, Network: kindOf(c.ModelType).network(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
 }
+
+// tape returns the options of the model's tapes.
+func (m *Model) tape() autograd.Options { return autograd.Options{Workers: m.Workers, Math: m.Math} }
 
 // Detect finds the objects in each image, in the order of the images, which may have any size. ctx ends it between blocks
 // and batches with an error that matches the context's; the model stays usable. It is safe for concurrent use.
@@ -67,7 +72,7 @@ func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections
 	limits := m.Options.or(m.Network.defaults())
 	labels := m.Config.LabelsOf(m.Classes)
 	found := make([]Detections, 0, len(images))
-	err := run.OverSizes(ctx, m.runner, m.Workers, images, func(image.Image) int { return 1 }, m.Network.batch(), func(t *autograd.Tape, some []image.Image, first int) error {
+	err := run.OverSizes(ctx, m.runner, m.tape(), images, func(image.Image) int { return 1 }, m.Network.batch(), func(t *autograd.Tape, some []image.Image, first int) error {
 		batch := make([]*vision.Image, len(some))
 		for i, img := range some {
 			var err error

@@ -114,7 +114,7 @@ func (m *Model) newTraining(images *boxes.Dataset, o TrainOptions) (train.Config
 	return train.Config{
 		Model: m, Optimizer: train.NewAdamW(groups, o.Adam),
 		Schedule: train.Curve{Peak: peak, Start: peak / 1000, Warmup: value(o.Warmup, 0.05) * float64(epochs), Length: float64(epochs)}.Cosine(),
-		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: autograd.Options{Workers: m.Workers},
+		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: m.tape(),
 		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			samples, err := feed.Next(ctx, b)
 			if err != nil {

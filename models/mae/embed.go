@@ -19,7 +19,7 @@ import (
 // and for an image without pixels, which it names by its position.
 func (m *Model) Embed(ctx context.Context, images ...image.Image) ([][]float32, error) {
 	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Patch: m.Config.PatchSize}
-	features, err := run.Rows(ctx, m.runner, m.Workers, images, in, func(pixels *autograd.Tensor) *autograd.Tensor {
+	features, err := run.Rows(ctx, m.runner, m.tape(), images, in, func(pixels *autograd.Tensor) *autograd.Tensor {
 		tokens := m.Encoder.Forward(pixels)
 		return autograd.Reshape(autograd.Slice(tokens, 1, 0, 1), tokens.Dim(0), tokens.Dim(2))
 	})

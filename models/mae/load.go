@@ -96,6 +96,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(vision.ImageNet(size), modelfolder.Images{Height: size, Width: size, Channels: c.NumChannels}); err != nil {
 		return nil, err
 	}
+	m.Math = f.Math()
 	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, grid(c), tower.Interpolation{}))
 }
 

@@ -27,6 +27,8 @@ type Model struct {
 	PreprocessAssumed bool
 	// Workers runs Reconstruct and Embed in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	Math simd.Math
 
 	runner *run.Runner
 }
@@ -62,6 +64,9 @@ func New(c Config, rng *rand.Rand) *Model {
 	}
 	return m
 }
+
+// tape returns the options of the model's tapes.
+func (m *Model) tape() autograd.Options { return autograd.Options{Workers: m.Workers, Math: m.Math} }
 
 func newDecoder(c Config) *Decoder {
 	d := c.decoder()

@@ -30,7 +30,7 @@ func (m *Model) Reconstruct(ctx context.Context, seed uint64, images ...image.Im
 	noise := m.Noise(seed, 0, len(images))
 	out := make([]Reconstruction, 0, len(images))
 	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Height: m.Config.ImageSize, Width: m.Config.ImageSize}
-	err := run.Images(ctx, m.runner, m.Workers, images, in, func(pixels *autograd.Tensor, first int) error {
+	err := run.Images(ctx, m.runner, m.tape(), images, in, func(pixels *autograd.Tensor, first int) error {
 		n := pixels.Dim(0)
 		masking := m.Masking(noise[first*patches:(first+n)*patches], n)
 		original := autograd.PatchifyLast(pixels, m.Config.PatchSize).Floats(nil)

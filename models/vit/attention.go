@@ -120,7 +120,7 @@ func (e *Encoder) attention(layer int, weights []float32, x, pixels *autograd.Te
 // eachImage calls pass with the pixels of one image after the other, [1, channels, height, width]: attention weights of
 // many at once would take much memory.
 func (m *Model) eachImage(ctx context.Context, images []image.Image, pass func(pixels *autograd.Tensor)) error {
-	return run.Images(ctx, m.runner, m.Workers, images, m.input(), func(pixels *autograd.Tensor, _ int) error {
+	return run.Images(ctx, m.runner, m.tape(), images, m.input(), func(pixels *autograd.Tensor, _ int) error {
 		for i := range pixels.Dim(0) {
 			pass(autograd.Slice(pixels, 0, i, i+1))
 		}

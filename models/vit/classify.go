@@ -24,7 +24,7 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]Predicti
 	if m.Head == nil {
 		return nil, errors.New("vit: the model has no classifier; Embed gives features")
 	}
-	logits, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), m.Forward)
+	logits, err := run.Rows(ctx, m.runner, m.tape(), images, m.input(), m.Forward)
 	if err != nil {
 		return nil, fmt.Errorf("vit: %w", err)
 	}
@@ -41,7 +41,7 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]Predicti
 //
 // The vectors are not scaled. Divide each by its length to compare them by their dot product.
 func (m *Model) Embed(ctx context.Context, images ...image.Image) ([][]float32, error) {
-	features, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), m.Pooled)
+	features, err := run.Rows(ctx, m.runner, m.tape(), images, m.input(), m.Pooled)
 	if err != nil {
 		return nil, fmt.Errorf("vit: %w", err)
 	}

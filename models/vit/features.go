@@ -48,7 +48,7 @@ func (m *Model) Features(ctx context.Context, o FeatureOptions, images ...image.
 		return nil, fmt.Errorf("vit: features: %w", err)
 	}
 	features := make([][]Features, len(images))
-	err = run.Images(ctx, m.runner, m.Workers, images, m.input(), func(pixels *autograd.Tensor, first int) error {
+	err = run.Images(ctx, m.runner, m.tape(), images, m.input(), func(pixels *autograd.Tensor, first int) error {
 		some := features[first:][:pixels.Dim(0)]
 		for i := range some {
 			some[i] = make([]Features, len(layers))

@@ -128,6 +128,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(usual(f, images), images); err != nil {
 		return nil, err
 	}
+	m.Math = f.Math()
 	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, c.grid(), c.resizing()), tower.FitRelative(stored, c.grid()))
 }
 

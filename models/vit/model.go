@@ -32,6 +32,8 @@ type Model struct {
 	PreprocessAssumed bool
 	// Workers runs Classify, Embed and Evaluate in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	Math simd.Math
 
 	runner *run.Runner
 }
@@ -71,6 +73,9 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	}
 	return m
 }
+
+// tape returns the options of the model's tapes.
+func (m *Model) tape() autograd.Options { return autograd.Options{Workers: m.Workers, Math: m.Math} }
 
 // NewHead replaces the classifier by a new one for the labels, or adds one to a model without a head. It is drawn as
 // transformers draws a missing classifier: normal values with the deviation Config.InitializerRange, and a bias of zeros.

@@ -106,7 +106,7 @@ func (m *Model) training(images vision.Dataset, o TrainOptions) (train.Config, e
 	return train.Config{
 		Model: m, Optimizer: train.NewAdamW(groups, o.Adam),
 		Schedule: train.Curve{Peak: value(o.Rate, 5e-4), Warmup: warmup * float64(epochs), Length: float64(epochs)}.Cosine(),
-		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: autograd.Options{Workers: m.Workers},
+		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: m.tape(),
 		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			images, err := feed.Next(ctx, b)
 			if err != nil {

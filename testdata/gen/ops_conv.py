@@ -92,4 +92,8 @@ for tag, (xs, ws, s, g, act) in ACTS.items():
     c.add(f"convact/{tag}/{act}", conv, ints={"o": o}, x=x, w=w, b=b)
     if act != "relu":  # a sum of random numbers may be near its kink, where finite differences fail
         c.add(f"convadd/{tag}/{act}", conv, ints={"o": o}, x=x, w=w, b=b, r=r)
+
+# Large enough for Winograd's algorithm.
+x, w, b = c.normal(1, 32, 7, 20), c.normal(32, 32, 3, 3, scale=0.1), c.normal(32)
+c.add("conv/winograd", lambda x, w, b, o: F.conv2d(x, w, b, 1, 1), ints={"o": torch.tensor([1, 1, 1, 1, 1, 1, 1])}, x=x, w=w, b=b)
 c.write()

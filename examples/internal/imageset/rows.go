@@ -5,16 +5,15 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Rows returns f of the pixels of each image of a loader, [images, width], with a bar.
-func Rows(ctx context.Context, out *console.Console, what string, l *vision.Loader, w *simd.Workers, f func(pixels *autograd.Tensor) *autograd.Tensor) (rows []float32, err error) {
+// Rows returns f of the pixels of each image of a loader, [images, width], on tapes of the options o, with a bar.
+func Rows(ctx context.Context, out *console.Console, what string, l *vision.Loader, o autograd.Options, f func(pixels *autograd.Tensor) *autograd.Tensor) (rows []float32, err error) {
 	show := out.Phase(what, console.Steps, int64(l.Batches()))
 	defer show.End()
-	err = train.Evaluate(ctx, l, autograd.Options{Workers: w}, func(t *autograd.Tape, b *vision.Batch) error {
+	err = train.Evaluate(ctx, l, o, func(t *autograd.Tape, b *vision.Batch) error {
 		rows = append(rows, f(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
 		show.At(int64(b.Number + 1))
 		return nil

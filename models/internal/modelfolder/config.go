@@ -94,6 +94,9 @@ func ReadConfig[C any, P interface {
 	c, pkg := defaults, family.Package
 	data, err := smallfile.Read(fsys, name)
 	if err == nil {
+		data, _, err = cutQuantization(name, data)
+	}
+	if err == nil {
 		if family, err = family.of(data); err != nil {
 			err = fmt.Errorf("%s: %w", name, err)
 		}

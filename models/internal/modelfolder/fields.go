@@ -30,7 +30,7 @@ var CommonFields = strictjson.Fields{
 	{Name: "function_to_apply", Use: strictjson.Harmless, Reason: "the pipeline decides by the number of classes before it looks"},
 	{Name: "per_layer_config", Use: strictjson.Refused, Reason: "layers that differ are not supported", Same: []string{"null", "{}"}},
 	{Name: "pruned_heads", Use: strictjson.Refused, Reason: "pruned heads are not supported", Same: []string{"null", "{}"}},
-	{Name: "quantization_config", Use: strictjson.Refused, Reason: "quantized weights are not supported", Same: []string{"null"}},
+	{Name: "quantization_config", Use: strictjson.Refused, Reason: "quantized weights are not supported here", Same: []string{"null"}},
 }
 
 // ClassFields are the fields of classifiers.

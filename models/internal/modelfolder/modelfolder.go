@@ -104,9 +104,10 @@ type Folder struct {
 	Weights *checkpoint.File
 	Options models.LoadOptions
 
-	family  Family
-	resized bool // Resize was called
-	find    func(param string) (checkpoint.Tensor, bool)
+	family    Family
+	quantized bool // the weights are integers, as config.json says
+	resized   bool // Resize was called
+	find      func(param string) (checkpoint.Tensor, bool)
 }
 
 // Open loads the model at a path: a folder, or one file of weights. It calls [Load] with the folder; for a file this is
@@ -168,6 +169,9 @@ func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
 		return nil, err
 	}
 	if f.Form == HuggingFace { // the wrong type is more telling than missing weights
+		if f.Config, f.quantized, err = cutQuantization(ConfigName, f.Config); err != nil {
+			return nil, err
+		}
 		if family, err = family.of(f.Config); err != nil {
 			return nil, fmt.Errorf("%s: %w", ConfigName, err)
 		}
@@ -335,7 +339,8 @@ func (f *Folder) Fill(model any, hooks ...Hook) error {
 	_, err := checkpoint.Load(f.Weights, f.family.Names, nn.Values(model), checkpoint.LoadOptions{
 		Lenient:  f.Options.Lenient,
 		Map:      true,
-		KeepHalf: !f.Options.Widen,
+		KeepHalf: !f.Options.Widen || f.quantized, // a type is the arithmetic of its products
+		Int8:     f.quantized,
 		Fit: func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 			for _, h := range hooks {
 				if values, err := h(param, t, want); values != nil || err != nil {
@@ -345,5 +350,8 @@ func (f *Folder) Fill(model any, hooks ...Hook) error {
 			return nil, nil
 		},
 	})
+	if err == nil && f.quantized {
+		limit(model)
+	}
 	return err
 }

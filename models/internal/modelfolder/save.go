@@ -54,15 +54,28 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	if layer, found := nn.Unmerged(c.Model); found {
 		return fmt.Errorf("%s has an adapter that is not merged: merge it, or save the adapters alone with package nn/lora", layer)
 	}
+	config, err := json.Marshal(c.Config)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.configName(), err)
+	}
+	names := y.Names.Writing(o.Layout.String())
+	entries := checkpoint.Entries(names, nn.Values(c.Model))
+	if isQuantized(c.Model) {
+		if config, err = describeQuantized(config, names, c.Model, o.Layout); err != nil {
+			return err
+		}
+		keepTypes(entries, names, c.Model)
+	}
+	c.Config = json.RawMessage(config)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
 	weights := func() error {
-		return checkpoint.Save(filepath.Join(dir, cmp.Or(c.Weights, checkpoint.SafetensorsName)), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
+		return checkpoint.Write(filepath.Join(dir, cmp.Or(c.Weights, checkpoint.SafetensorsName)), entries,
 			checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
 	}
 	// Where a model is replaced, weights that cannot be written must leave its configuration alone.
-	_, err := os.Stat(filepath.Join(dir, c.configName()))
+	_, err = os.Stat(filepath.Join(dir, c.configName()))
 	steps := []func() error{func() error { return describe(dir, c) }, weights}
 	if replaced := err == nil; replaced {
 		slices.Reverse(steps)

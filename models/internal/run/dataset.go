@@ -7,7 +7,6 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/metrics"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -17,7 +16,7 @@ import (
 //
 // It returns an error for a data set with another number of classes, for one without images, which matches
 // [vision.ErrNoImages], and for an image that cannot be read. ctx ends it with the context's error.
-func Confusion(ctx context.Context, w *simd.Workers, data vision.Dataset, p vision.Preprocess, labels []string, forward func(pixels *autograd.Tensor) *autograd.Tensor) (*metrics.Confusion, error) {
+func Confusion(ctx context.Context, o autograd.Options, data vision.Dataset, p vision.Preprocess, labels []string, forward func(pixels *autograd.Tensor) *autograd.Tensor) (*metrics.Confusion, error) {
 	names := data.Classes()
 	if len(labels) != len(names) {
 		return nil, fmt.Errorf("the data set has %d classes, the head %d", len(names), len(labels))
@@ -29,7 +28,7 @@ func Confusion(ctx context.Context, w *simd.Workers, data vision.Dataset, p visi
 	}
 	confusion := metrics.NewConfusion(len(names))
 	confusion.Names = names
-	err := overData(ctx, w, data, p, func(pixels *autograd.Tensor, b *vision.Batch) error {
+	err := overData(ctx, o, data, p, func(pixels *autograd.Tensor, b *vision.Batch) error {
 		return confusion.AddLogits(forward(pixels).Floats(nil), b.Labels)
 	})
 	if err == nil && confusion.Total() == 0 {
@@ -43,9 +42,9 @@ func Confusion(ctx context.Context, w *simd.Workers, data vision.Dataset, p visi
 
 // DataRows is [Rows] for the images of a data set, prepared by p. They are decoded while others are computed, and need not be in
 // memory together.
-func DataRows(ctx context.Context, w *simd.Workers, data vision.Dataset, p vision.Preprocess, forward func(pixels *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
+func DataRows(ctx context.Context, o autograd.Options, data vision.Dataset, p vision.Preprocess, forward func(pixels *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
 	rows := make([][]float32, 0, data.Len())
-	err := overData(ctx, w, data, p, func(pixels *autograd.Tensor, _ *vision.Batch) error {
+	err := overData(ctx, o, data, p, func(pixels *autograd.Tensor, _ *vision.Batch) error {
 		rows = AppendRows(rows, forward(pixels))
 		return nil
 	})
@@ -56,9 +55,9 @@ func DataRows(ctx context.Context, w *simd.Workers, data vision.Dataset, p visio
 }
 
 // overData calls pass with the pixels of a data set, a batch at a time.
-func overData(ctx context.Context, w *simd.Workers, data vision.Dataset, p vision.Preprocess, pass func(pixels *autograd.Tensor, b *vision.Batch) error) error {
-	loader := &vision.Loader{Data: data, Preprocess: p, Goroutines: w.Limit()}
-	return train.Evaluate(ctx, loader, autograd.Options{Workers: w}, func(t *autograd.Tape, b *vision.Batch) error {
+func overData(ctx context.Context, o autograd.Options, data vision.Dataset, p vision.Preprocess, pass func(pixels *autograd.Tensor, b *vision.Batch) error) error {
+	loader := &vision.Loader{Data: data, Preprocess: p, Goroutines: o.Workers.Limit()}
+	return train.Evaluate(ctx, loader, o, func(t *autograd.Tape, b *vision.Batch) error {
 		return pass(t.Input(b.Pixels, b.Shape()...), b)
 	})
 }

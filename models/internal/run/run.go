@@ -1,7 +1,7 @@
 // Package run takes a trained model over many inputs, a batch at a time.
 //
 //	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: 3}
-//	logits, err := run.Rows(ctx, m.runner, m.Workers, images, in, m.Forward) // a row for each image
+//	logits, err := run.Rows(ctx, m.runner, m.tape(), images, in, m.Forward) // a row for each image
 //
 // What every task of every model needs stands here once: the tape, its memory, batches, the context, and the errors
 // that name an input by its position. [Over] serves inputs of any type, and [OverSizes] those of different sizes. [Images]
@@ -16,34 +16,38 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
 // Batch is how many inputs run at once: enough to fill the cores, few enough to stay small.
 const Batch = 16
 
-// Runner lends the memory of tapes to a model's calls. Any number of goroutines may use one at once.
-type Runner struct{ arenas autograd.Arenas }
+// Runner lends the memory of tapes to a model's calls. Any number of goroutines may use one at once. As many passes
+// as there are cores (GOMAXPROCS) run at once; others wait in the order in which they came.
+type Runner struct {
+	turns  turns
+	arenas autograd.Arenas
+}
 
-// New returns a Runner that keeps the memory of up to four calls for the next ones.
-func New() *Runner { return &Runner{arenas: autograd.Arenas{Keep: 4}} }
+// New returns a Runner.
+func New() *Runner { return &Runner{} }
 
-// Over calls pass with the inputs in order, up to [Batch] at a time, and the position of the first of them. All calls
-// share one tape without gradients, which is reset after each: values leave it by copying.
+// Bytes returns how much memory is kept for the next passes.
+func (r *Runner) Bytes() int { return r.arenas.Bytes() }
+
+// Over calls pass with the inputs in order, up to [Batch] at a time, and the position of the first of them. Each call
+// gets a tape of the options o, with an arena of r, which is reset afterwards: values leave it by copying. pass must not call
+// the model's tasks, which would wait for its turn to end.
 //
 // ctx ends it between segments and batches. The error is the context's, an *autograd.ShapeError that pass panicked
 // with, or the one that pass returned. Other panics continue; the tape's memory is given back in every case.
-func Over[T any](ctx context.Context, r *Runner, w *simd.Workers, inputs []T, pass func(t *autograd.Tape, some []T, first int) error) error {
-	return OverSizes(ctx, r, w, inputs, func(T) int { return 1 }, Batch, pass)
+func Over[T any](ctx context.Context, r *Runner, o autograd.Options, inputs []T, pass func(t *autograd.Tape, some []T, first int) error) error {
+	return OverSizes(ctx, r, o, inputs, func(T) int { return 1 }, Batch, pass)
 }
 
 // OverSizes is [Over] for inputs of different sizes, such as texts in tokens: as many run at once as have at most the total
 // size most, or one that is larger.
-func OverSizes[T any](ctx context.Context, r *Runner, w *simd.Workers, inputs []T, size func(T) int, most int, pass func(t *autograd.Tape, some []T, first int) error) error {
-	arena := r.arenas.Get()
-	defer r.arenas.Put(arena)
-	tape := autograd.NewTape(autograd.Options{Workers: w, Arena: arena, Context: ctx})
+func OverSizes[T any](ctx context.Context, r *Runner, o autograd.Options, inputs []T, size func(T) int, most int, pass func(t *autograd.Tape, some []T, first int) error) error {
 	for first := 0; first < len(inputs); {
 		end, total := first+1, size(inputs[first])
 		for end < len(inputs) && total+size(inputs[end]) <= most {
@@ -51,12 +55,24 @@ func OverSizes[T any](ctx context.Context, r *Runner, w *simd.Workers, inputs []
 			end++
 		}
 		some := inputs[first:end]
-		if err := tape.Try(func() error { return pass(tape, some, first) }); err != nil {
+		if err := r.pass(ctx, o, func(t *autograd.Tape) error { return pass(t, some, first) }); err != nil {
 			return err
 		}
 		first = end
 	}
 	return nil
+}
+
+// pass runs f when it is its turn.
+func (r *Runner) pass(ctx context.Context, o autograd.Options, f func(t *autograd.Tape) error) error {
+	if r.turns.take(ctx) {
+		defer r.turns.leave()
+	}
+	arena := r.arenas.Get()
+	defer r.arenas.Put(arena)
+	o.Arena, o.Context = arena, ctx
+	tape := autograd.NewTape(o)
+	return tape.Try(func() error { return f(tape) }) // the context's error, where it has ended the wait
 }
 
 // ImageInput says which pixels a model takes.
@@ -84,7 +100,7 @@ func (in *ImageInput) check(height, width int) error {
 //
 // It returns an error for a model of other channels than the Preprocess gives, for an image without pixels, and for a Preprocess whose
 // output the model does not take.
-func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, pass func(pixels *autograd.Tensor, first int) error) error {
+func Images(ctx context.Context, r *Runner, o autograd.Options, images []image.Image, in ImageInput, pass func(pixels *autograd.Tensor, first int) error) error {
 	switch have := in.Preprocess.Channels(); {
 	case in.Channels == 1 && have == 3:
 		return errors.New("images are prepared with 3 channels, the model takes 1: set Preprocess.Gray, with one mean and one deviation for all channels")
@@ -92,10 +108,10 @@ func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Imag
 		return fmt.Errorf("images are prepared with %d channels, the model takes %d", have, in.Channels)
 	}
 	var pixels []float32 // of one batch after the other
-	return Over(ctx, r, w, images, func(t *autograd.Tape, some []image.Image, first int) error {
+	return Over(ctx, r, o, images, func(t *autograd.Tape, some []image.Image, first int) error {
 		var height, width int
 		var err error
-		if pixels, height, width, err = in.Preprocess.Pixels(pixels, w, some...); err != nil {
+		if pixels, height, width, err = in.Preprocess.Pixels(pixels, o.Workers, some...); err != nil {
 			if one := (*vision.BatchError)(nil); errors.As(err, &one) {
 				err = &vision.BatchError{Index: first + one.Index, Err: one.Err}
 			}
@@ -110,9 +126,9 @@ func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Imag
 
 // Rows prepares images as [Images] does and gives each batch to forward, whose result is [n, width]. It returns the row
 // of each image.
-func Rows(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, forward func(pixels *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
+func Rows(ctx context.Context, r *Runner, o autograd.Options, images []image.Image, in ImageInput, forward func(pixels *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
 	rows := make([][]float32, 0, len(images))
-	err := Images(ctx, r, w, images, in, func(pixels *autograd.Tensor, _ int) error {
+	err := Images(ctx, r, o, images, in, func(pixels *autograd.Tensor, _ int) error {
 		rows = AppendRows(rows, forward(pixels))
 		return nil
 	})

@@ -19,7 +19,7 @@ func TestOver(t *testing.T) {
 		inputs[i] = i
 	}
 	var seen, firsts []int
-	err := Over(context.Background(), New(), nil, inputs, func(t *autograd.Tape, some []int, first int) error {
+	err := Over(context.Background(), New(), autograd.Options{}, inputs, func(t *autograd.Tape, some []int, first int) error {
 		seen, firsts = append(seen, some...), append(firsts, first)
 		return nil
 	})
@@ -28,11 +28,11 @@ func TestOver(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	calls := 0
-	err = Over(context.Background(), New(), nil, inputs, func(*autograd.Tape, []int, int) error { calls++; return broken })
+	err = Over(context.Background(), New(), autograd.Options{}, inputs, func(*autograd.Tape, []int, int) error { calls++; return broken })
 	if !errors.Is(err, broken) || calls != 1 {
 		t.Errorf("after %d calls: %v", calls, err)
 	}
-	if err := Over(context.Background(), New(), nil, nil, func(*autograd.Tape, []int, int) error { return broken }); err != nil {
+	if err := Over(context.Background(), New(), autograd.Options{}, nil, func(*autograd.Tape, []int, int) error { return broken }); err != nil {
 		t.Errorf("no inputs: %v", err)
 	}
 }
@@ -45,7 +45,7 @@ func TestOverErrors(t *testing.T) {
 	r.arenas.Put(own)
 	ctx, cancel := context.WithCancel(context.Background())
 	over := func(pass func(t *autograd.Tape) error) error {
-		return Over(ctx, r, nil, []int{1}, func(t *autograd.Tape, _ []int, _ int) error { return pass(t) })
+		return Over(ctx, r, autograd.Options{}, []int{1}, func(t *autograd.Tape, _ []int, _ int) error { return pass(t) })
 	}
 	var shape *autograd.ShapeError
 	if err := over(func(t *autograd.Tape) error { t.Input(nil, 1); return nil }); !errors.As(err, &shape) {
@@ -75,7 +75,7 @@ func TestImages(t *testing.T) {
 	images := []image.Image{image.NewGray(image.Rect(0, 0, 5, 9)), image.NewRGBA(image.Rect(0, 0, 40, 30))}
 	var shape []int
 	images3 := ImageInput{Preprocess: &half, Channels: 3, Height: 8, Width: 8, Patch: 4}
-	err := Images(context.Background(), New(), nil, images, images3, func(pixels *autograd.Tensor, first int) error {
+	err := Images(context.Background(), New(), autograd.Options{}, images, images3, func(pixels *autograd.Tensor, first int) error {
 		shape = append(slices.Clone(pixels.Shape()), first)
 		return nil
 	})
@@ -83,7 +83,7 @@ func TestImages(t *testing.T) {
 		t.Errorf("found %v, %v", shape, err)
 	}
 	high := ImageInput{Preprocess: &vision.Preprocess{Height: 8, Width: 4}, Channels: 3, Patch: 4}
-	err = Images(context.Background(), New(), nil, images, high, func(pixels *autograd.Tensor, first int) error {
+	err = Images(context.Background(), New(), autograd.Options{}, images, high, func(pixels *autograd.Tensor, first int) error {
 		shape = append(slices.Clone(pixels.Shape()), first)
 		return nil
 	})
@@ -101,7 +101,7 @@ func TestImages(t *testing.T) {
 		"preprocessing gives 8×8 pixels, expected multiples of the patch size 16": {ImageInput{Preprocess: &half, Channels: 3, Patch: 16}, images},
 		"vision: image 20: image of 0×0 pixels":                                   {images3, append(slices.Repeat(images[:1], 20), image.NewGray(image.Rectangle{}))},
 	} {
-		err := Images(context.Background(), New(), nil, c.images, c.in, func(*autograd.Tensor, int) error { return nil })
+		err := Images(context.Background(), New(), autograd.Options{}, c.images, c.in, func(*autograd.Tensor, int) error { return nil })
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("expected %q, found %v", want, err)
 		}
@@ -119,7 +119,7 @@ func TestRows(t *testing.T) {
 		images = append(images, m)
 	}
 	forward := func(x *autograd.Tensor) *autograd.Tensor { return autograd.Reshape(x, x.Dim(0), -1) }
-	rows, err := Rows(context.Background(), New(), nil, images, in, forward)
+	rows, err := Rows(context.Background(), New(), autograd.Options{}, images, in, forward)
 	if err != nil || len(rows) != len(images) {
 		t.Fatalf("found %d rows, %v", len(rows), err)
 	}
@@ -129,7 +129,7 @@ func TestRows(t *testing.T) {
 		}
 	}
 	images[Batch+1] = image.NewGray(image.Rectangle{})
-	if rows, err := Rows(context.Background(), New(), nil, images, in, forward); err == nil || rows != nil {
+	if rows, err := Rows(context.Background(), New(), autograd.Options{}, images, in, forward); err == nil || rows != nil {
 		t.Errorf("found %d rows, %v", len(rows), err)
 	}
 }

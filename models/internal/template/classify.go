@@ -21,7 +21,7 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]models.P
 	}
 	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Patch: m.Config.PatchSize}
 	// run.Over serves inputs that are not images.
-	logits, err := run.Rows(ctx, m.runner, m.Workers, images, in, m.Forward)
+	logits, err := run.Rows(ctx, m.runner, m.tape(), images, in, m.Forward)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}

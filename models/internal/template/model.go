@@ -25,6 +25,8 @@ type Model struct {
 	PreprocessAssumed bool
 	// Workers runs Classify in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	Math simd.Math
 
 	runner *run.Runner
 }
@@ -55,6 +57,9 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	}
 	return m
 }
+
+// tape returns the options of the model's tapes.
+func (m *Model) tape() autograd.Options { return autograd.Options{Workers: m.Workers, Math: m.Math} }
 
 // Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. It panics with an autograd.ShapeError when
 // the channels are not the model's or a side is no multiple of the patch, and with an autograd.UseError in a model without

@@ -21,16 +21,20 @@ const generator = "internal/gemmgen"
 func files(string) (map[string][]byte, error) {
 	tiles256, pack256 := tilesAVX2(), packAVX2()
 	tiles512, pack512 := tilesAVX512(), packAVX512()
+	words256, words512, amx := wordsAVX2(), wordsAVX512(), tilesAMX()
 	tilesNEON := tilesNEON()
 	m := map[string][]byte{
-		"gemm_avx2_amd64.s":   tiles256.Bytes(),
-		"pack_avx2_amd64.s":   pack256.Bytes(),
-		"gemm_avx512_amd64.s": tiles512.Bytes(),
-		"pack_avx512_amd64.s": pack512.Bytes(),
-		"gemm_neon_arm64.s":   tilesNEON.Bytes(),
+		"gemm_avx2_amd64.s":         tiles256.Bytes(),
+		"pack_avx2_amd64.s":         pack256.Bytes(),
+		"gemm_avx512_amd64.s":       tiles512.Bytes(),
+		"pack_avx512_amd64.s":       pack512.Bytes(),
+		"gemm_words_avx2_amd64.s":   words256.Bytes(),
+		"gemm_words_avx512_amd64.s": words512.Bytes(),
+		"gemm_amx_amd64.s":          amx.Bytes(),
+		"gemm_neon_arm64.s":         tilesNEON.Bytes(),
 	}
 	var err error
-	if m["gemm_tiles_amd64.go"], err = goAMD64(tiles256, pack256, tiles512, pack512); err != nil {
+	if m["gemm_tiles_amd64.go"], err = goAMD64(tiles256, pack256, tiles512, pack512, words256, words512, amx); err != nil {
 		return nil, err
 	}
 	m["gemm_tiles_arm64.go"], err = goARM64(tilesNEON)

@@ -13,14 +13,13 @@ import (
 func tilesAVX2() *asm.Text {
 	a := asm.New(generator)
 	s := &avx2
-	// Ones, then zeros: the lane masks of n columns begin 16 - n lanes in.
-	a.Table("edge256", 8, slices.Concat(slices.Repeat([]string{"-1"}, s.cols()/2), slices.Repeat([]string{"0"}, s.cols()/2))...)
+	edge256(a)
 	for h := 1; h <= s.rows; h++ {
 		for _, f := range formats {
-			tile256(a, f, h, byRow)
+			tile256(a, f, float32s, h, byRow)
 		}
-		tile256(a, formats[0], h, byK)
-		tile256(a, formats[0], h, byTaps)
+		tile256(a, formats[0], float32s, h, byK)
+		tile256(a, formats[0], float32s, h, byTaps)
 	}
 	for h := 1; h <= s.rows; h++ {
 		for vectors := 1; vectors <= s.vectors; vectors++ {
@@ -29,18 +28,44 @@ func tilesAVX2() *asm.Text {
 	}
 	for _, f := range formats {
 		for i, panels := range s.wide {
-			s.wideTile(a, f, i+1, panels, 16, "Y", "VXORPS")
+			s.wideTile(a, f, float32s, i+1, panels, 16, "Y", "VXORPS")
 		}
 	}
-	s.peak(a, "Y", "VXORPS")
+	s.peak(a, float32s, "Y", "VXORPS")
+	return a
+}
+
+// edge256 writes ones, then zeros: the lane masks of n columns begin 16 - n lanes in.
+func edge256(a *asm.Text) {
+	half := avx2.cols() / 2
+	a.Table("edge256", 8, slices.Concat(slices.Repeat([]string{"-1"}, half), slices.Repeat([]string{"0"}, half))...)
+}
+
+// wordsAVX2 writes the AVX2 kernels of words: the same tiles with another instruction.
+func wordsAVX2() *asm.Text {
+	a := asm.New(generator)
+	s := &avx2
+	edge256(a)
+	for _, x := range s.words {
+		for h := 1; h <= s.rows; h++ {
+			tile256(a, formats[0], x, h, byRow)
+		}
+		for i, panels := range s.wideOf(x) {
+			s.wideTile(a, formats[0], x, i+1, panels, 16, "Y", "VXORPS")
+		}
+		s.peak(a, x, "Y", "VXORPS")
+	}
+	int16Row256(a)
+	most256(a)
+	scale256(a)
 	return a
 }
 
 // tile256 writes the kernel of height h.
-func tile256(a *asm.Text, f number, h int, o order) {
+func tile256(a *asm.Text, f number, x product, h int, o order) {
 	s := &avx2
-	name := fmt.Sprintf("gemm256%s%s%d", [...]string{"r", "k", "t"}[o], f.letter, h)
-	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.cols(), o, f.describe()))
+	name := fmt.Sprintf("gemm256%s%s%s%d", [...]string{"r", "k", "t"}[o], f.letter, x.letter, h)
+	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.cols(), o, x.describe(f)))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), DX", tileC)
 	a.Op("MOVQ %d(DI), R11", tileBRS)
@@ -64,21 +89,24 @@ func tile256(a *asm.Text, f number, h int, o order) {
 		at := o.openStep(a, u)
 		for i := range h {
 			r := 14 + i%2
+			if x.temp {
+				r = 14
+			}
 			a.Op("VBROADCASTSS %s, Y%d", at(i), r)
-			a.Op("VFMADD231PS Y12, Y%d, Y%d", r, 2*i)
-			a.Op("VFMADD231PS Y13, Y%d, Y%d", r, 2*i+1)
+			x.multiply(a, "Y", 12, r, 2*i, 15)
+			x.multiply(a, "Y", 13, r, 2*i+1, 15)
 		}
 		o.closeStep(a)
 	}, func(n int) { o.advance(a, h, n) }, o.fetch)
-	chainsInRegisters.close(a, 2*h, 32, func(at string, i int) { a.Op("VADDPS %s, Y%d, Y%[2]d", at, i) },
+	chainsInRegisters.close(a, 2*h, 32, func(at string, i int) { a.Op("%s %s, Y%d, Y%[3]d", x.add, at, i) },
 		func(at string, i int) { a.Op("VMOVUPS Y%d, %s", i, at) })
 	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())
 	a.Op("JNE edge")
 	addToC(a, func() {
 		a.Op("MOVQ DX, CX")
 		eachRow(a, "CX", h, func(i int) {
-			a.Op("VADDPS (CX), Y%d, Y%d", 2*i, 2*i)
-			a.Op("VADDPS 32(CX), Y%d, Y%d", 2*i+1, 2*i+1)
+			a.Op("%s (CX), Y%d, Y%[2]d", x.add, 2*i)
+			a.Op("%s 32(CX), Y%d, Y%[2]d", x.add, 2*i+1)
 		})
 	}, "write")
 	for i := range h {
@@ -99,8 +127,8 @@ func tile256(a *asm.Text, f number, h int, o order) {
 		eachRow(a, "CX", h, func(i int) {
 			a.Op("VMASKMOVPS (CX), Y12, Y14")
 			a.Op("VMASKMOVPS 32(CX), Y13, Y15")
-			a.Op("VADDPS Y14, Y%d, Y%d", 2*i, 2*i)
-			a.Op("VADDPS Y15, Y%d, Y%d", 2*i+1, 2*i+1)
+			a.Op("%s Y14, Y%d, Y%[2]d", x.add, 2*i)
+			a.Op("%s Y15, Y%d, Y%[2]d", x.add, 2*i+1)
 		})
 	}, "writeedge")
 	for i := range h {

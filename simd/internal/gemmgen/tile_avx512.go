@@ -14,12 +14,12 @@ func tilesAVX512() *asm.Text {
 	s := &avx512
 	for h := 1; h <= s.rows; h++ {
 		for _, f := range formats {
-			tile512(a, f, h, byRow, s.vectors)
+			tile512(a, f, float32s, h, byRow, s.vectors)
 		}
-		tile512(a, formats[0], h, byK, s.vectors)
-		tile512(a, formats[0], h, byTaps, s.vectors)
-		tile512(a, formats[0], h, byRow, 1)
-		tile512(a, formats[0], h, byTaps, 1)
+		tile512(a, formats[0], float32s, h, byK, s.vectors)
+		tile512(a, formats[0], float32s, h, byTaps, s.vectors)
+		tile512(a, formats[0], float32s, h, byRow, 1)
+		tile512(a, formats[0], float32s, h, byTaps, 1)
 	}
 	for h := 1; h <= s.rows; h++ {
 		for vectors := 1; vectors <= s.vectors; vectors++ {
@@ -28,19 +28,41 @@ func tilesAVX512() *asm.Text {
 	}
 	for _, f := range formats {
 		for i, panels := range s.wide {
-			s.wideTile(a, f, i+1, panels, 32, "Z", "VPXORD")
+			s.wideTile(a, f, float32s, i+1, panels, 32, "Z", "VPXORD")
 		}
 	}
-	s.peak(a, "Z", "VPXORD")
+	s.peak(a, float32s, "Z", "VPXORD")
+	return a
+}
+
+// wordsAVX512 writes the AVX-512 kernels of words: the same tiles with another instruction.
+func wordsAVX512() *asm.Text {
+	a := asm.New(generator)
+	s := &avx512
+	for _, x := range s.words {
+		for h := 1; h <= s.rows; h++ {
+			tile512(a, formats[0], x, h, byRow, s.vectors)
+			tile512(a, formats[0], x, h, byRow, 1)
+		}
+		for i, panels := range s.wideOf(x) {
+			s.wideTile(a, formats[0], x, i+1, panels, 32, "Z", "VPXORD")
+		}
+		s.peak(a, x, "Z", "VPXORD")
+	}
+	bf16Row512(a)
+	bf16Panel512(a)
+	int8Row512(a)
+	most512(a)
+	scale512(a)
 	return a
 }
 
 // tile512 writes the kernel of height h and a width of vectors times 16. A letter in its name stands for the order of
 // A and the width.
-func tile512(a *asm.Text, f number, h int, o order, vectors int) {
+func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 	s := &avx512
 	form := [...][3]string{{"h", "", "u"}, {"r", "k", "t"}}[vectors-1][o]
-	a.Func(fmt.Sprintf("gemm512%s%s%d", form, f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.lanes*vectors, o, f.describe()))
+	a.Func(fmt.Sprintf("gemm512%s%s%s%d", form, f.letter, x.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.lanes*vectors, o, x.describe(f)))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), CX", tileCols)
 	columnMasks(a, "K1", "K2")
@@ -49,6 +71,11 @@ func tile512(a *asm.Text, f number, h int, o order, vectors int) {
 	a.Op("MOVQ %d(DI), R15", tileAhead)
 	a.Op("MOVQ %d(DI), SI", tileAheadStride)
 	a.Op("LEAQ (R11)(R11*2), R8")
+	ends := o == byRow && f == formats[0] && x.add == "VADDPS"
+	if ends {
+		a.Op("MOVQ %d(DI), CX", tileResidual)
+		a.Op("MOVQ CX, %d(DI)", tileEnd)
+	}
 	o.openTiles(a)
 	o.openTile(a, h)
 	if o == byTaps {
@@ -74,23 +101,29 @@ func tile512(a *asm.Text, f number, h int, o order, vectors int) {
 		at := o.openStep(a, u)
 		for i := range h {
 			r := 30 + i%2
+			if x.temp {
+				r = 30
+			}
 			a.Op("VBROADCASTSS %s, Z%d", at(i), r)
 			for v := range vectors {
-				a.Op("VFMADD231PS Z%d, Z%d, Z%d", 28+v, r, 2*i+v)
+				x.multiply(a, "Z", 28+v, r, 2*i+v, 31)
 			}
 		}
 		o.closeStep(a)
 	}, func(n int) { o.advance(a, h, n) }, o.fetch)
-	chainsInTile.close(a, sums, 64, func(at string, i int) { a.Op("VADDPS %s, Z%d, Z%[2]d", at, z(i)) },
+	chainsInTile.close(a, sums, 64, func(at string, i int) { a.Op("%s %s, Z%d, Z%[3]d", x.add, at, z(i)) },
 		func(at string, i int) { a.Op("VMOVUPS Z%d, %s", z(i), at) })
 	addToC(a, func() {
 		a.Op("MOVQ DX, CX")
 		eachRow(a, "CX", h, func(i int) {
 			for v := range vectors {
-				a.Op("VADDPS %d(CX), Z%d, K%d, Z%[2]d", 64*v, 2*i+v, 1+v)
+				a.Op("%s %d(CX), Z%d, K%d, Z%[3]d", x.add, 64*v, 2*i+v, 1+v)
 			}
 		})
-	}, "write")
+	}, "added")
+	if ends {
+		endTile512(a, h, vectors)
+	}
 	for i := range h {
 		for v := range vectors {
 			a.Op("VMOVUPS Z%d, K%d, %d(DX)", 2*i+v, 1+v, 64*v)
@@ -98,6 +131,34 @@ func tile512(a *asm.Text, f number, h int, o order, vectors int) {
 		a.Op("ADDQ %d(DI), DX", tileLDC)
 	}
 	o.nextTile(a)
+}
+
+// endTile512 adds the bias of the columns and the residual to the sums of a tile, where there are such. The residual of a tile
+// is at tileEnd, which moves on to that of the next.
+func endTile512(a *asm.Text, h, vectors int) {
+	a.Op("MOVQ %d(DI), CX", tileBias)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ residual")
+	for v := range vectors {
+		a.Op("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 28+v)
+	}
+	for i := range h {
+		for v := range vectors {
+			a.Op("VADDPS Z%d, Z%d, Z%[2]d", 28+v, 2*i+v)
+		}
+	}
+	a.Label("residual")
+	a.Op("MOVQ %d(DI), CX", tileEnd)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ write")
+	for i := range h {
+		for v := range vectors {
+			a.Op("VADDPS %d(CX), Z%d, K%d, Z%[2]d", 64*v, 2*i+v, 1+v)
+		}
+		a.Op("ADDQ %d(DI), CX", tileLDRes)
+	}
+	a.Op("MOVQ CX, %d(DI)", tileEnd)
+	a.Label("write")
 }
 
 // columnMasks sets two masks to the first CX of 32 lanes, 16 lanes each.

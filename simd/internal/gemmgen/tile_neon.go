@@ -22,6 +22,7 @@ func tilesNEON() *asm.Text {
 	for _, h := range neon.heights {
 		tileNEON(a, formats[0], h, byTaps)
 	}
+	wordsNEON(a)
 	packTransNEON(a)
 	gatherNEON(a)
 	copyRowsNEON(a, 1)
@@ -52,29 +53,13 @@ func (f number) widen(d int) asm.Instruction {
 func tileNEON(a *asm.Text, f number, h int, o order) {
 	form := [...]string{byK: "", byTaps: "t"}[o]
 	a.Func(fmt.Sprintf("gemmNEON%s%s%d", form, f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d, %v and %d wide%s", h, neon.cols(), o, neon.rows, f.describe()))
-	a.Op("MOVD t+0(FP), R0")
-	a.Op("MOVD %d(R0), R1", tileA)
-	a.Op("MOVD %d(R0), R2", tileB)
-	a.Op("MOVD %d(R0), R3", tileC)
-	a.Op("MOVD %d(R0), R5", tileLDC)
-	a.Op("MOVD %d(R0), R6", tileAccum)
-	a.Op("MOVD %d(R0), R9", tileChain)
-	a.Op("MOVD %d(R0), R10", tilePart)
-	a.Op("MOVD $0, R11")
+	t := sumsNEON{a: a, h: h, sums: 3 * h, free: 24, add: fadd}
+	t.begin()
 	if o == byTaps {
 		a.Op("MOVD %d(R0), R12", tileTaps)
 		a.Op("MOVD R1, R13")
 	}
-	a.Comment("R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.")
-	a.Op("MOVD %d(R0), R8", tileK)
-	a.Label("chain")
-	a.Op("CMP R9, R8")
-	a.Op("CSEL LT, R8, R9, R4")
-	a.Op("SUB R4, R8")
-	for i := range 3 * h {
-		a.Op("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
-	}
-	step := func() {
+	t.chains(1, func() {
 		if f.bytes == 4 {
 			a.Op("VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]")
 		} else {
@@ -95,55 +80,8 @@ func tileNEON(a *asm.Text, f number, h int, o order) {
 				a.Word(fmla(3*i+v, 24+v, 27+i/4, i%4))
 			}
 		}
-	}
-	a.Op("SUBS $4, R4")
-	a.Op("BLT rest")
-	a.Label("four")
-	for range 4 {
-		step()
-	}
-	a.Op("SUBS $4, R4")
-	a.Op("BGE four")
-	a.Label("rest")
-	a.Op("ADDS $4, R4")
-	a.Op("BEQ store")
-	a.Label("one")
-	step()
-	a.Op("SUBS $1, R4")
-	a.Op("BNE one")
-	a.Label("store")
-	a.Op("MOVD R10, R7")
-	a.Op("CBZ R11, first")
-	for i := range h {
-		a.Op("VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]")
-		for v := range 3 {
-			a.Word(fadd(3*i+v, 24+v))
-		}
-	}
-	a.Label("first")
-	a.Op("CBZ R8, last")
-	a.Op("MOVD R10, R7")
-	for i := range h {
-		a.Op("VST1.P [V%d.S4, V%d.S4, V%d.S4], 48(R7)", 3*i, 3*i+1, 3*i+2)
-	}
-	a.Op("MOVD $1, R11")
-	a.Op("B chain")
-	a.Label("last")
-	a.Op("CBZ R6, write")
-	a.Op("MOVD R3, R7")
-	for i := range h {
-		a.Op("VLD1 (R7), [V24.S4, V25.S4, V26.S4]")
-		a.Op("ADD R5, R7")
-		for v := range 3 {
-			a.Word(fadd(3*i+v, 24+v))
-		}
-	}
-	a.Label("write")
-	for i := range h {
-		a.Op("VST1 [V%d.S4, V%d.S4, V%d.S4], (R3)", 3*i, 3*i+1, 3*i+2)
-		a.Op("ADD R5, R3")
-	}
-	a.Op("RET")
+	})
+	t.store()
 }
 
 // packTransNEON transposes four rows into four lanes.

@@ -19,7 +19,19 @@ type tileSet struct {
 	half    bool   // there are tiles of half a panel's columns, for an edge of C
 	wide    []int  // by height, from 1 on: panels that a wide tile covers
 	ahead   int    // rows of the next operand that a tile prefetches from
-	chains  int    // multiply-adds in a round of the loop that FMAPeak times
+	chains  int    // multiply-adds in a round of the loop that Math.Peak times
+	words   []product
+}
+
+// wideOf is the wide tiles of a product. One that needs a register for itself has fewer.
+func (s *tileSet) wideOf(x product) []int {
+	registers := 2 * s.lanes
+	for i, panels := range s.wide {
+		if h := i + 1; x.temp && h*panels*s.vectors+h+2 > registers {
+			return s.wide[:i]
+		}
+	}
+	return s.wide
 }
 
 // cols is the number of columns of a tile, and of a panel of B.
@@ -29,12 +41,12 @@ var (
 	// 12 of 16 registers accumulate, 2 hold a row of B and 2 elements of A.
 	avx2 = tileSet{
 		name: "AVX2", suffix: "256", lanes: 8, vectors: 2, rows: 6,
-		wide: []int{4, 2, 2}, ahead: 1, chains: 12,
+		wide: []int{4, 2, 2}, ahead: 1, chains: 12, words: []product{int16Words},
 	}
 	// 28 of 32 registers accumulate, 2 hold a row of B and 2 elements of A.
 	avx512 = tileSet{
 		name: "AVX-512", suffix: "512", lanes: 16, vectors: 2, rows: 14, half: true,
-		wide: []int{4, 4, 4, 2, 2, 2}, ahead: 3, chains: 16,
+		wide: []int{4, 4, 4, 2, 2, 2}, ahead: 3, chains: 16, words: []product{bf16Words, int8Words, int16Words},
 	}
 	// 24 of 32 registers accumulate, 3 hold a row of B and 2 a column of A.
 	neon = tileSet{
@@ -84,15 +96,28 @@ func goAMD64(texts ...*asm.Text) ([]byte, error) {
 		}
 		b.WriteString("}\n")
 		byFormat("tilesWide", "w", "covers several panels of B", len(s.wide))
-		fmt.Fprintf(&b, "\n// panels%s, by height, is the number of panels that a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
-		for h := 1; h <= s.rows; h++ {
-			n := 1
-			if h <= len(s.wide) {
-				n = s.wide[h-1]
+		panels := func(word string, wide []int) {
+			fmt.Fprintf(&b, "\n// panels%s%s, by height, is the number of panels that a tile can cover side by side.\nvar panels%[1]s%[2]s = [...]int{\n", word, s.suffix)
+			for h := 1; h <= s.rows; h++ {
+				n := 1
+				if h <= len(wide) {
+					n = wide[h-1]
+				}
+				fmt.Fprintf(&b, "%d: %d,\n", h, n)
 			}
-			fmt.Fprintf(&b, "%d: %d,\n", h, n)
+			b.WriteString("}\n")
 		}
-		b.WriteString("}\n")
+		panels("", s.wide)
+		for _, x := range s.words {
+			table("tilesByRow"+x.word, "r"+x.letter, "multiplies "+x.about, s.rows)
+			if s.half {
+				table("tilesHalf"+x.word, "h"+x.letter, fmt.Sprintf("uses the first lanes%s columns of a panel, of %s", s.suffix, x.about), s.rows)
+			}
+			table("tilesWide"+x.word, "w"+x.letter, "covers several panels, of "+x.about, len(s.wideOf(x)))
+			if wide := s.wideOf(x); len(wide) < len(s.wide) {
+				panels(x.word, wide)
+			}
+		}
 	}
 	for _, t := range texts {
 		b.WriteString(t.Stubs())
@@ -106,6 +131,11 @@ func goARM64(text *asm.Text) ([]byte, error) {
 	b.WriteString(asm.Header(generator) + "package simd\n")
 	s := &neon
 	s.constants(&b)
+	b.WriteString("\n// Operations of a round of the peak loops.\nconst (\n")
+	for _, p := range productsNEON {
+		fmt.Fprintf(&b, "peak%sOps = %d\n", p.name, p.each*s.chains)
+	}
+	b.WriteString(")\n")
 	fmt.Fprintf(&b, "\n// height%s, by rows, is the height of the lowest tile that has them.\nvar height%[1]s = [...]int{\n", s.suffix)
 	rows := 1
 	for _, h := range s.heights {
@@ -126,7 +156,15 @@ func goARM64(text *asm.Text) ([]byte, error) {
 	for _, h := range s.heights {
 		fmt.Fprintf(&b, "case %d:\ngemm%st%[1]d(t)\n", h, s.suffix)
 	}
-	b.WriteString("}\n}\n" + text.Stubs())
+	b.WriteString("}\n}\n")
+	for _, p := range productsNEON {
+		fmt.Fprintf(&b, "\n// tile%s runs the lowest tile that has t's rows, of %s.\nfunc tile%[1]s(t *gemmTile) {\nswitch height%[3]s[t.rows] {\n", p.name, p.doc, s.suffix)
+		for _, h := range s.heights {
+			fmt.Fprintf(&b, "case %d:\ngemm%s%[1]d(t)\n", h, p.name)
+		}
+		b.WriteString("}\n}\n")
+	}
+	b.WriteString(text.Stubs())
 	return format.Source(b.Bytes())
 }
 
@@ -139,5 +177,9 @@ func (s *tileSet) constants(b *bytes.Buffer) {
 	if s.ahead > 0 {
 		fmt.Fprintf(b, "ahead%s = %d // rows of the next operand that a tile prefetches from\n", s.suffix, s.ahead)
 	}
-	fmt.Fprintf(b, "peak%sFlops = %d // of a round of peak%[1]s\n)\n", s.suffix, 2*s.chains*s.lanes)
+	fmt.Fprintf(b, "peak%sFlops = %d // of a round of peak%[1]s\n", s.suffix, 2*s.chains*s.lanes)
+	for _, x := range s.words {
+		fmt.Fprintf(b, "peak%s%sOps = %d // of a round of peak%[2]s%[4]s\n", x.word, s.suffix, x.ops*s.chains*s.lanes, x.letter)
+	}
+	b.WriteString(")\n")
 }

@@ -248,6 +248,57 @@ type number struct {
 
 var formats = []number{{"FormatF32", "", 4}, {"FormatF16", "f", 2}, {"FormatBF16", "b", 2}}
 
+// A product is what a tile does with numbers of A and B. A word is as large as a float32 and holds several numbers, of
+// neighboring k. A tile multiplies the numbers of two words and adds the products to one sum.
+type product struct {
+	word   string // names the word and its instruction in Go; empty for float32
+	letter string // in the names of kernels
+	about  string // ends a kernel's comment
+	add    string // adds two sums
+	// multiply adds the product of registers x, of A, and b to register sum. It may use register free if temp is set.
+	multiply func(a *asm.Text, reg string, b, x, sum, free int)
+	temp     bool
+	ops      int // a sum's operations in one product
+}
+
+var float32s = product{
+	add: "VADDPS",
+	multiply: func(a *asm.Text, reg string, b, x, sum, _ int) {
+		a.Op("VFMADD231PS %s%d, %[1]s%[3]d, %[1]s%[4]d", reg, b, x, sum)
+	},
+	ops: 2,
+}
+
+// The words. Two numbers of bfloat16 are summed in float32. Four integers of 8 bits, with a sign in A and without one in
+// B, are summed as integers; so are two of 16 bits, where that instruction is missing.
+var (
+	bf16Words = product{
+		word: "BF16", letter: "d", about: "words of two bfloat16", add: "VADDPS", ops: 4,
+		multiply: func(a *asm.Text, _ string, b, x, sum, _ int) { a.Raw(asm.EVEX("vdpbf16ps", 2, 0x52, sum, x, b)) },
+	}
+	int8Words = product{
+		word: "Int8", letter: "q", about: "words of four integers of 8 bits", add: "VPADDD", ops: 8,
+		multiply: func(a *asm.Text, reg string, b, x, sum, _ int) {
+			a.Op("VPDPBUSD %s%d, %[1]s%[3]d, %[1]s%[4]d", reg, x, b, sum)
+		},
+	}
+	int16Words = product{
+		word: "Int16", letter: "m", about: "words of two integers of 16 bits", add: "VPADDD", ops: 4, temp: true,
+		multiply: func(a *asm.Text, reg string, b, x, sum, free int) {
+			a.Op("VPMADDWD %s%d, %[1]s%[3]d, %[1]s%[4]d", reg, b, x, free)
+			a.Op("VPADDD %s%d, %[1]s%[3]d, %[1]s%[3]d", reg, free, sum)
+		},
+	}
+)
+
+// describe ends a kernel's comment.
+func (p product) describe(f number) string {
+	if p.word == "" {
+		return f.describe()
+	}
+	return ", " + p.about + "."
+}
+
 // load loads a register of B: lanes numbers from the one with index from at address at.
 func (f number) load(a *asm.Text, from int, at, register string) {
 	if from > 0 {
@@ -309,9 +360,9 @@ func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int), fetc
 }
 
 // openWide sets the registers of a wide tile.
-func (s *tileSet) openWide(a *asm.Text, f number, h, panels int) {
-	name := fmt.Sprintf("gemm%sw%s%d", s.suffix, f.letter, h)
-	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d over %d panels, A row-major%s", h, s.cols()*panels, panels, f.describe()))
+func (s *tileSet) openWide(a *asm.Text, f number, x product, h, panels int) {
+	name := fmt.Sprintf("gemm%sw%s%s%d", s.suffix, f.letter, x.letter, h)
+	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d over %d panels, A row-major%s", h, s.cols()*panels, panels, x.describe(f)))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), AX", tileA)
 	a.Op("MOVQ %d(DI), R13", tileB)
@@ -326,8 +377,8 @@ func (s *tileSet) openWide(a *asm.Text, f number, h, panels int) {
 
 // wideTile writes a kernel of few rows over several panels, for products that are bound by reading B: a
 // row-major A, full panels, one tile. reg names a vector register, zero an instruction that clears one.
-func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg, zero string) {
-	s.openWide(a, f, h, panels)
+func (s *tileSet) wideTile(a *asm.Text, f number, x product, h, panels, registers int, reg, zero string) {
+	s.openWide(a, f, x, h, panels)
 	size := 4 * s.lanes
 	across := s.vectors * panels
 	acc := func(i, v int) string { return fmt.Sprint(reg, i*across+v) }
@@ -339,6 +390,9 @@ func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg,
 	a.Label("one")
 	elems := h * across
 	free := registers - elems - h
+	if x.temp {
+		free--
+	}
 	for i := range h {
 		a.Op("VBROADCASTSS %s, %s%d", rowAddress(i, 0), reg, elems+i)
 	}
@@ -346,7 +400,7 @@ func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg,
 		b := elems + h + v%free
 		f.load(a, v%s.vectors*s.lanes, panelAt(v/s.vectors), fmt.Sprint(reg, b))
 		for i := range h {
-			a.Op("VFMADD231PS %s%d, %[1]s%[3]d, %[4]s", reg, b, elems+i, acc(i, v))
+			x.multiply(a, reg, b, elems+i, i*across+v, registers-1)
 		}
 	}
 	a.Op("ADDQ R11, R13")
@@ -356,12 +410,12 @@ func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg,
 	sum := func(op string) func(string, int) {
 		return func(at string, i int) { a.Op(op, at, reg, i) }
 	}
-	chainsInRegisters.close(a, elems, size, sum("VADDPS %s, %s%d, %[2]s%[3]d"), sum("VMOVUPS %[2]s%[3]d, %[1]s"))
+	chainsInRegisters.close(a, elems, size, sum(x.add+" %s, %s%d, %[2]s%[3]d"), sum("VMOVUPS %[2]s%[3]d, %[1]s"))
 	addToC(a, func() {
 		a.Op("MOVQ DX, CX")
 		eachRow(a, "CX", h, func(i int) {
 			for v := range across {
-				a.Op("VADDPS %d(CX), %s, %[2]s", size*v, acc(i, v))
+				a.Op("%s %d(CX), %s, %[3]s", x.add, size*v, acc(i, v))
 			}
 		})
 	}, "write")
@@ -374,9 +428,13 @@ func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg,
 	a.Op("RET")
 }
 
-// peak writes the loop that FMAPeak times: independent chains, nothing but multiply-adds.
-func (s *tileSet) peak(a *asm.Text, reg, zero string) {
-	a.Func("peak"+s.suffix, "(n int)", 0, 8, fmt.Sprintf("n rounds of %d fused multiply-adds of %d lanes.", s.chains, s.lanes))
+// peak writes the loop that Math.Peak times: independent chains, nothing but multiply-adds.
+func (s *tileSet) peak(a *asm.Text, x product, reg, zero string) {
+	about := "fused multiply-adds"
+	if x.word != "" {
+		about = "products of " + x.about
+	}
+	a.Func("peak"+s.suffix+x.letter, "(n int)", 0, 8, fmt.Sprintf("n rounds of %d %s, %d lanes.", s.chains, about, s.lanes))
 	a.Op("MOVQ n+0(FP), CX")
 	for i := range s.chains + 2 {
 		a.Op("%s %s%d, %[2]s%[3]d, %[2]s%[3]d", zero, reg, i)
@@ -384,7 +442,7 @@ func (s *tileSet) peak(a *asm.Text, reg, zero string) {
 	a.Op("PCALIGN $32")
 	a.Label("loop")
 	for i := range s.chains {
-		a.Op("VFMADD231PS %s%d, %[1]s%[3]d, %[1]s%[4]d", reg, s.chains, s.chains+1, i)
+		x.multiply(a, reg, s.chains, s.chains+1, i, s.chains+2)
 	}
 	a.Op("DECQ CX")
 	a.Op("JNE loop")

@@ -1,0 +1,151 @@
+package autograd
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// definition computes the sums of a forward pass in the documented order, before its end.
+func (g *convShape) definition(y, x, w []float32) {
+	taps := g.taps()
+	for i := range g.n * g.groups {
+		image, group := i/g.groups, i%g.groups
+		if g.winograd() {
+			g.winogradDefinition(g.after(y, image, group), g.before(x, image, group), w)
+			continue
+		}
+		block := max(1, 256/(g.kh*g.kw)) * g.kh * g.kw
+		if g.pointwise() {
+			block = gemmBlock
+		}
+		wk := g.weight(w, group)
+		blockSum(g.after(y, image, group), g.co, g.positions(), taps, block,
+			func(f, q int) float32 { return wk[f*taps+q] },
+			func(q, p int) float32 { v, _ := g.pixel(x, image, group, q, p); return v }, 0)
+	}
+}
+
+// winogradDefinition is simd.WinogradConv of one image, from explicit products: chains of 32 are added, up to a block.
+func (g *convShape) winogradDefinition(y, x, w []float32) {
+	down, across := ceilDiv(g.oh, 2), ceilDiv(g.ow, 2)
+	tiles := down * across
+	pixels := func(a, b, c, d float32) (p, q, r, s float32) { return a - c, b + c, c - b, b - d }
+	sums := func(a, b, c, d float32) (p, q float32) { return a + b + c, b - c - d }
+	filter := func(a, b, c float64) [4]float64 { return [4]float64{a, (a + c + b) / 2, (a + c - b) / 2, c} }
+	var u, v, m [16][]float32
+	for p := range u {
+		u[p], v[p], m[p] = make([]float32, g.co*g.ci), make([]float32, g.ci*tiles), make([]float32, g.co*tiles)
+	}
+	for i := range g.co * g.ci {
+		var down [3][4]float64
+		for c := range down {
+			down[c] = filter(float64(w[9*i+c]), float64(w[9*i+3+c]), float64(w[9*i+6+c]))
+		}
+		for r := range 4 {
+			for c, e := range filter(down[0][r], down[1][r], down[2][r]) {
+				u[4*r+c][i] = float32(e)
+			}
+		}
+	}
+	for i := range g.ci * tiles {
+		var d [16]float32
+		for q := range d {
+			r, c := i%tiles/across*2-g.py+q/4, i%across*2-g.px+q%4
+			if r >= 0 && r < g.h && c >= 0 && c < g.w {
+				d[q] = x[(i/tiles*g.h+r)*g.w+c]
+			}
+		}
+		for c := range 4 {
+			d[c], d[4+c], d[8+c], d[12+c] = pixels(d[c], d[4+c], d[8+c], d[12+c])
+		}
+		for r := 0; r < 16; r += 4 {
+			d[r], d[r+1], d[r+2], d[r+3] = pixels(d[r], d[r+1], d[r+2], d[r+3])
+		}
+		for p, e := range d {
+			v[p][i] = e
+		}
+	}
+	part, chain := make([]float32, g.co*tiles), make([]float32, g.co*tiles)
+	for p := range m {
+		for b := 0; b < g.ci; b += gemmBlock {
+			for c := b; c < min(b+gemmBlock, g.ci); c += 32 {
+				simd.Gemm(nil, g.co, tiles, min(32, g.ci-c, b+gemmBlock-c), simd.Matrix{Data: u[p][c:], Stride: g.ci},
+					simd.Matrix{Data: v[p][c*tiles:], Stride: tiles}, 0, chain, tiles, nil)
+				if c == b {
+					copy(part, chain)
+				} else {
+					simd.Add(part, part, chain)
+				}
+			}
+			if b == 0 {
+				copy(m[p], part)
+			} else {
+				simd.Add(m[p], m[p], part)
+			}
+		}
+	}
+	for i := range g.co * tiles {
+		var z [8]float32
+		for c := range 4 {
+			z[c], z[4+c] = sums(m[c][i], m[4+c][i], m[8+c][i], m[12+c][i])
+		}
+		for r := range 2 {
+			var out [2]float32
+			out[0], out[1] = sums(z[4*r], z[4*r+1], z[4*r+2], z[4*r+3])
+			for c, e := range out {
+				if oy, ox := i%tiles/across*2+r, i%across*2+c; oy < g.oh && ox < g.ow {
+					y[(i/tiles*g.oh+oy)*g.ow+ox] = e
+				}
+			}
+		}
+	}
+}
+
+// winogradConvs are geometries that use Winograd's algorithm, and neighbors that do not.
+var winogradConvs = []struct {
+	x, w []int
+	uses bool
+}{
+	{[]int{2, 32, 14, 14}, []int{32, 32, 3, 3}, true},
+	{[]int{2, 33, 13, 13}, []int{47, 33, 3, 3}, true},
+	{[]int{3, 400, 9, 17}, []int{33, 400, 3, 3}, true},
+	{[]int{2, 31, 14, 14}, []int{32, 31, 3, 3}, false},
+	{[]int{2, 32, 14, 14}, []int{31, 32, 3, 3}, false},
+	{[]int{2, 32, 10, 14}, []int{32, 32, 3, 3}, false}, // 35 tiles
+	{[]int{2, 32, 1, 200}, []int{32, 32, 3, 3}, false}, // half of each tile is cut
+}
+
+// TestWinograd: shapes alone choose the algorithm, so that training and inference, any batch and any number of threads
+// have the same bits; they are those of the definition. The golden conv/winograd compares with PyTorch.
+func TestWinograd(t *testing.T) {
+	for _, c := range winogradConvs {
+		o := Conv2dOptions{Padding: [2]int{1, 1}}
+		g := newConvShape("test", c.w, o.Stride, o.Padding, o.Dilation, o.Groups)
+		g.n, g.h, g.w, g.oh, g.ow = c.x[0], c.x[2], c.x[3], c.x[2], c.x[3]
+		if g.winograd() != c.uses {
+			t.Errorf("x %v, w %v: uses Winograd's algorithm: %t, expected %t", c.x, c.w, g.winograd(), c.uses)
+		}
+		x := normals(5, elements("test", c.x))
+		w := ParameterOf(normals(6, elements("test", c.w)), c.w...)
+		want := make([]float32, g.n*g.co*g.positions())
+		g.definition(want, x, w.Values())
+		size, outputs := len(x)/g.n, len(want)/g.n
+		for _, grad := range []bool{false, true} {
+			for _, threads := range []int{1, 2, 3} {
+				tape := NewTape(Options{Gradients: grad, Debug: true, Workers: simd.NewWorkers(threads)})
+				what := fmt.Sprintf("x %v, w %v, gradients %t, %d threads", c.x, c.w, grad, threads)
+				sameBits(t, what, Conv2d(tape.Input(x, c.x...), w, nil, o).Floats(nil), want)
+				one := Conv2d(tape.Input(x[size:2*size], 1, c.x[1], c.x[2], c.x[3]), w, nil, o)
+				sameBits(t, what+", one image", one.Floats(nil), want[outputs:2*outputs])
+				tape.Reset()
+			}
+		}
+		// A weight that changes is transformed again.
+		w.Update(func(values []float32) { simd.Scale(values, values, 2) })
+		tape := NewTape(Options{})
+		simd.Scale(want, want, 2)
+		sameBits(t, fmt.Sprint("twice the weight ", c.w), Conv2d(tape.Input(x, c.x...), w, nil, o).Floats(nil), want)
+	}
+}

@@ -1,0 +1,269 @@
+package modelfolder
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// quantizationKey is the field of config.json that describes quantized weights.
+const quantizationKey = "quantization_config"
+
+// The layout of quantized weights is that of the library compressed-tensors (0.20, compressed_tensors/quantization) with
+// the format int-quantized: integers of 8 bits with a scale for each row (channel), and activations that are rounded with
+// a scale for each row (token) as they come.
+const (
+	quantMethod = "compressed-tensors"
+	quantFormat = "int-quantized"
+)
+
+// expected lists the fields of an object of quantization_config: the JSON of the values that this package reads, the
+// first of which Save writes. nil stands for any value: the field is harmless. A field that is not listed must be empty.
+type expected map[string][]string
+
+var (
+	none = []string{"null", "{}", "[]"}
+
+	quantizationFields = expected{
+		"quant_method":             {`"` + quantMethod + `"`},
+		"format":                   {`"` + quantFormat + `"`},
+		"quantization_status":      {`"compressed"`, `"frozen"`},
+		"config_groups":            nil, // checked one by one
+		"ignore":                   nil, // the types of the tensors tell which layers are quantized
+		"global_compression_ratio": nil,
+		"version":                  nil,
+	}
+	groupFields = expected{
+		"targets":           nil, // as ignore
+		"weights":           nil,
+		"input_activations": nil,
+		"format":            {`"` + quantFormat + `"`, "null"},
+	}
+	weightFields = expected{
+		"num_bits": {"8"}, "type": {`"int"`}, "symmetric": {"true"}, "strategy": {`"channel"`}, "dynamic": {"false"}, "group_size": {"null", "-1"},
+		"actorder": nil, "observer": nil, "observer_kwargs": nil, "scale_dtype": nil, "zp_dtype": nil, // how the integers were found
+	}
+	activationFields = expected{
+		"num_bits": {"8"}, "type": {`"int"`}, "symmetric": {"true"}, "strategy": {`"token"`}, "dynamic": {"true"},
+		"observer": nil, "observer_kwargs": nil, "scale_dtype": nil, "zp_dtype": nil,
+	}
+)
+
+// check compares an object with the list. A field with one value must be there.
+func (e expected) check(name string, data []byte) error {
+	found := map[string][]byte{}
+	if err := strictjson.Object(data, func(key string, value []byte) { found[key] = value }); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(e)) {
+		if _, ok := found[key]; !ok && len(e[key]) == 1 {
+			return fmt.Errorf("%s: %s: expected %s, found none", name, key, e[key][0])
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		values, listed := e[key]
+		if listed && values == nil {
+			continue
+		}
+		if !listed {
+			values = none
+		}
+		if value := string(bytes.TrimSpace(found[key])); !slices.Contains(values, value) {
+			return fmt.Errorf("%s: %s: expected %s, found %s", name, key, strings.Join(values, " or "), shorten(value))
+		}
+	}
+	return nil
+}
+
+// shorten returns the beginning of a value, for an error.
+func shorten(value string) string {
+	const most = 60
+	if len(value) > most {
+		return strings.ToValidUTF8(value[:most], "") + "…"
+	}
+	return value
+}
+
+// checkQuantization returns an error for quantized weights in another layout.
+func checkQuantization(file string, data []byte) error {
+	name := file + ": " + quantizationKey + ": quantized weights are not supported in this layout"
+	if err := quantizationFields.check(name, data); err != nil {
+		return err
+	}
+	groups := map[string][]byte{}
+	err := strictjson.Object(data, func(key string, value []byte) {
+		if key == "config_groups" {
+			err := strictjson.Object(value, func(group string, value []byte) { groups[group] = value })
+			if err != nil {
+				groups = map[string][]byte{"config_groups": value}
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if len(groups) == 0 {
+		return fmt.Errorf("%s: config_groups: expected a group, found none", name)
+	}
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		at := name + ": " + shorten(group)
+		if err := groupFields.check(at, groups[group]); err != nil {
+			return err
+		}
+		parts := map[string][]byte{"weights": []byte("null"), "input_activations": []byte("null")}
+		err := strictjson.Object(groups[group], func(key string, value []byte) {
+			if _, ok := parts[key]; ok {
+				parts[key] = value
+			}
+		})
+		if err == nil {
+			err = weightFields.check(at+": weights", parts["weights"])
+		}
+		if err == nil {
+			err = activationFields.check(at+": input_activations", parts["input_activations"])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutQuantization returns a config.json without quantization_config, which it checks, and whether it had one.
+func cutQuantization(name string, config []byte) (rest []byte, quantized bool, err error) {
+	var keys []string
+	values := map[string][]byte{}
+	if err := strictjson.Object(config, func(key string, value []byte) {
+		keys = append(keys, key)
+		values[key] = value
+	}); err != nil {
+		return nil, false, fmt.Errorf("%s: %w", name, err)
+	}
+	value, ok := values[quantizationKey]
+	if !ok || strictjson.Null(value) {
+		return config, false, nil
+	}
+	if err := checkQuantization(name, value); err != nil {
+		return nil, false, err
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for _, key := range keys {
+		if key == quantizationKey {
+			continue
+		}
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		name, err := json.Marshal(key)
+		if err != nil {
+			return nil, false, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(values[key])
+	}
+	b.WriteByte('}')
+	return b.Bytes(), true, nil
+}
+
+// Math returns the arithmetic of the folder's model: Int8 for quantized weights, else Strict.
+func (f *Folder) Math() simd.Math {
+	if f.quantized {
+		return simd.Int8
+	}
+	return simd.Strict
+}
+
+// limit keeps the products of each parameter of a quantized model in the arithmetic of its type.
+func limit(model any) {
+	for _, p := range nn.Parameters(model) {
+		switch p.DType() {
+		case autograd.Int8:
+			p.LimitMath(simd.Int8)
+		case autograd.BFloat16:
+			p.LimitMath(simd.BF16)
+		default:
+			p.LimitMath(simd.Strict)
+		}
+	}
+}
+
+// isQuantized reports whether a model has weights in integers.
+func isQuantized(model any) bool {
+	for _, p := range nn.Parameters(model) {
+		if p.DType() == autograd.Int8 {
+			return true
+		}
+	}
+	return false
+}
+
+// keepTypes makes the entries of a quantized model's parameters in bfloat16 keep that type: it is that of their products.
+func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any) {
+	kept := map[string]bool{}
+	for path, p := range nn.Parameters(model) {
+		if p.DType() == autograd.BFloat16 {
+			for _, name := range names.Tensors(path)[0] {
+				kept[name] = true
+			}
+		}
+	}
+	for i := range entries {
+		if kept[entries[i].Name] {
+			entries[i].DType = checkpoint.BF16
+		}
+	}
+}
+
+// describeQuantized adds quantization_config to the JSON of a model's configuration.
+func describeQuantized(config []byte, names *checkpoint.Names, model any, layout models.Layout) ([]byte, error) {
+	var kind struct {
+		ModelType *string `json:"model_type"`
+	}
+	if err := json.Unmarshal(config, &kind); err != nil || kind.ModelType == nil {
+		return nil, fmt.Errorf("layout: expected %q for a model with quantized weights, found %q", models.HuggingFace, layout)
+	}
+	ignore := []string{}
+	for path, l := range nn.Layers[nn.Linear](model) {
+		if l.Weight.DType() == autograd.Int8 {
+			continue
+		}
+		for _, name := range names.Tensors(path + ".Weight")[0] {
+			if name != "" {
+				ignore = append(ignore, strings.TrimSuffix(name, ".weight"))
+			}
+		}
+	}
+	group := map[string]any{"targets": []string{"Linear"}, "weights": weightFields.written(), "input_activations": activationFields.written(), "format": quantFormat}
+	q := quantizationFields.written()
+	q["config_groups"] = map[string]any{"group_0": group}
+	q["ignore"] = ignore
+	data, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	out := append(bytes.TrimSuffix(bytes.TrimSpace(config), []byte("}")), `,"`+quantizationKey+`":`...)
+	return append(append(out, data...), '}'), nil
+}
+
+// written returns the values of the list that Save writes.
+func (e expected) written() map[string]any {
+	out := map[string]any{}
+	for key, values := range e {
+		if values != nil {
+			out[key] = json.RawMessage(values[0])
+		}
+	}
+	return out
+}

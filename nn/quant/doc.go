@@ -1,0 +1,29 @@
+// Package quant converts the weights of a loaded model to integers of 8 bits, or to bfloat16:
+//
+//	weights, err := quant.Quantize(model, quant.Blocks)
+//	model.Math = simd.Int8
+//	predictions, err := model.Classify(ctx, image)
+//	err = model.Save("quantized", models.SaveOptions{})
+//	again, err := vit.Open("quantized", vit.LoadOptions{}) // Math is Int8
+//
+// A quantized weight takes a fourth of the memory and of the file, and its products take less time where the processor
+// multiplies integers of 8 bits. A rule says for each weight in which arithmetic its products are.
+//
+// # Arithmetic
+//
+// A row of the weight [out, in] is one scale times integers from -127 to 127: the scale is the largest magnitude of the
+// row divided by 127 ([simd.F32ToInt8]). Rows of activations are rounded in the same way in each product, with scales of
+// their own ([simd.Int8]). No data is needed to find them.
+//
+// Quantize changes the weights of linear layers ([nn.Linear]) alone. Embeddings, normalizations, biases, convolutions and
+// position tables stay as they are. A weight that is also an embedding (tied weights) stays too.
+//
+// Each weight keeps its products in the arithmetic of its type, by [autograd.Parameter.LimitMath]: integers in Int8,
+// bfloat16 in BF16, float32 in Strict. The Math of the model or tape allows it: a quantized model computes in
+// float32 while Math is Strict, with the values that the integers stand for, and saves memory alone.
+//
+// # Files
+//
+// The Save method of a model writes integers as they are, and what is needed to read them: see models.SaveOptions. Training
+// makes a weight that it changes float32 again. Adapters (package nn/lora) may be trained beside quantized weights.
+package quant

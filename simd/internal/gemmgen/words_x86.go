@@ -1,0 +1,336 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+// The routines that make words of float32, and float32 of the sums of integers.
+
+// bf16Pair converts register low to the lower half of register d, and register high to the upper half.
+func bf16Pair(a *asm.Text, d, high, low int) {
+	a.Raw(asm.EVEX("vcvtne2ps2bf16", 3, 0x72, d, high, low))
+}
+
+// bf16Row512 rounds a row.
+func bf16Row512(a *asm.Text) {
+	a.Func("bf16Row512", "(dst, src *float32, n int)", 0, 24,
+		"Rounds n numbers to bfloat16, two in a word; an odd last one is followed by zero.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ n+16(FP), DX")
+	a.Op("SUBQ $32, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	a.Op("VMOVUPS (SI), Z0")
+	a.Op("VMOVUPS 64(SI), Z1")
+	bf16Pair(a, 2, 1, 0)
+	a.Op("VMOVUPS Z2, (DI)")
+	a.Op("ADDQ $128, SI")
+	a.Op("ADDQ $64, DI")
+	a.Op("SUBQ $32, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $32, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ DX, CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("LEAQ 1(DX), CX")
+	a.Op("SHRQ $1, CX")
+	columnMasks(a, "K3", "K4")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VMOVUPS.Z 64(SI), K2, Z1")
+	bf16Pair(a, 2, 1, 0)
+	a.Op("VMOVUPS Z2, K3, (DI)")
+	a.Label("done")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// bf16Panel512 makes a panel of rows.
+func bf16Panel512(a *asm.Text) {
+	a.Table("pairs512", 4, pairs()...)
+	a.Func("bf16Panel512", "(dst, src *float32, stride, k, cols int)", 0, 40,
+		"Rounds k rows of cols ≤ 32 numbers, stride bytes apart, to bfloat16. A word has the numbers of two rows; an odd last",
+		"row is followed by zeros. Rows of words are 32 long, the words past cols zero.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ stride+16(FP), R8")
+	a.Op("MOVQ k+24(FP), DX")
+	a.Op("MOVQ cols+32(FP), CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("VMOVUPS pairs512<>(SB), Z31")
+	a.Op("VPXORD Z2, Z2, Z2")
+	a.Op("VPXORD Z3, Z3, Z3")
+	words := func() {
+		for v := range 2 {
+			bf16Pair(a, 4+v, 2+v, v)
+			a.Op("VPERMW Z%d, Z31, Z%[1]d", 4+v)
+			a.Op("VMOVUPS Z%d, %d(DI)", 4+v, 64*v)
+		}
+		a.Op("ADDQ $128, DI")
+	}
+	a.Op("SUBQ $2, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VMOVUPS.Z 64(SI), K2, Z1")
+	a.Op("VMOVUPS.Z (SI)(R8*1), K1, Z2")
+	a.Op("VMOVUPS.Z 64(SI)(R8*1), K2, Z3")
+	words()
+	a.Op("LEAQ (SI)(R8*2), SI")
+	a.Op("SUBQ $2, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $2, DX")
+	a.Op("JEQ done")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VMOVUPS.Z 64(SI), K2, Z1")
+	a.Op("VPXORD Z2, Z2, Z2")
+	a.Op("VPXORD Z3, Z3, Z3")
+	words()
+	a.Label("done")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// pairs lists the index of each half word when 16 half words and 16 more become pairs of one of each.
+func pairs() (s []string) {
+	for i := range 16 {
+		s = append(s, fmt.Sprintf("0x%04x%04x", 16+i, i))
+	}
+	return s
+}
+
+// int8Row512 quantizes a row.
+func int8Row512(a *asm.Text) {
+	a.Func("int8Row512", "(dst, src *float32, n int, inverse float32, flip uint32) (sum int32)", 0, 36,
+		"Multiplies n numbers by inverse, rounds them to integers of 8 bits, to nearest with ties to even, and sums those. Four",
+		"are in a word, the last one filled with zeros. Then the bits of flip change in each word.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ n+16(FP), DX")
+	a.Op("VBROADCASTSS inverse+24(FP), Z29")
+	a.Op("MOVL flip+28(FP), AX")
+	a.Op("VPBROADCASTD AX, X30")
+	a.Op("VPXORD Z28, Z28, Z28")
+	quantize := func(at string) {
+		a.Op("VMULPS %s, Z29, Z0", at)
+		a.Op("VCVTPS2DQ Z0, Z0")
+		a.Op("VPADDD Z0, Z28, Z28")
+		a.Op("VPMOVSDB Z0, X0")
+		a.Op("VPXORD X30, X0, X0")
+	}
+	a.Op("SUBQ $16, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	quantize("(SI)")
+	a.Op("VMOVUPS X0, (DI)")
+	a.Op("ADDQ $64, SI")
+	a.Op("ADDQ $16, DI")
+	a.Op("SUBQ $16, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $16, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ DX, CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("LEAQ 3(DX), CX")
+	a.Op("SHRQ $2, CX")
+	columnMasks(a, "K3", "K4")
+	a.Op("VMOVUPS.Z (SI), K1, Z1")
+	quantize("Z1")
+	a.Op("VMOVUPS X0, K3, (DI)")
+	a.Label("done")
+	reduce512(a, "VPADDD")
+	a.Op("MOVL AX, sum+32(FP)")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// reduce512 leaves in AX the lanes of Z28 combined by op.
+func reduce512(a *asm.Text, op string) {
+	a.Op("VEXTRACTI64X4 $1, Z28, Y0")
+	a.Op("%s Y28, Y0, Y0", op)
+	reduce256(a, op)
+}
+
+// reduce256 is reduce512 for Y0.
+func reduce256(a *asm.Text, op string) {
+	a.Op("VEXTRACTI128 $1, Y0, X1")
+	a.Op("%s X1, X0, X0", op)
+	a.Op("VPSHUFD $0x4e, X0, X1")
+	a.Op("%s X1, X0, X0", op)
+	a.Op("VPSHUFD $0xb1, X0, X1")
+	a.Op("%s X1, X0, X0", op)
+	a.Op("VMOVD X0, AX")
+}
+
+// most512 finds the largest magnitude.
+func most512(a *asm.Text) {
+	a.Func("most512", "(src *float32, n int) (bits uint32)", 0, 20,
+		"Returns the largest magnitude of n numbers, as the bits of a float32. Infinity and then NaN are larger than numbers.")
+	a.Op("MOVQ src+0(FP), SI")
+	a.Op("MOVQ n+8(FP), DX")
+	a.Op("MOVL $0x7fffffff, AX")
+	a.Op("VPBROADCASTD AX, Z30")
+	for i := range 4 {
+		a.Op("VPXORD Z%d, Z%[1]d, Z%[1]d", 25+i)
+	}
+	a.Op("SUBQ $64, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	for i := range 4 {
+		a.Op("VPANDD %d(SI), Z30, Z%d", 64*i, i)
+		a.Op("VPMAXUD Z%d, Z%d, Z%[2]d", i, 25+i)
+	}
+	a.Op("ADDQ $256, SI")
+	a.Op("SUBQ $64, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $64, DX")
+	a.Label("some")
+	a.Op("TESTQ DX, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ $16, CX")
+	a.Op("CMPQ DX, CX")
+	a.Op("CMOVQLT DX, CX")
+	a.Op("SUBQ CX, DX")
+	columnMasks(a, "K1", "K2")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VPANDD Z0, Z30, Z0")
+	a.Op("VPMAXUD Z0, Z28, Z28")
+	a.Op("ADDQ $64, SI")
+	a.Op("JMP some")
+	a.Label("done")
+	for i := range 3 {
+		a.Op("VPMAXUD Z%d, Z28, Z28", 25+i)
+	}
+	reduce512(a, "VPMAXUD")
+	a.Op("MOVL AX, bits+16(FP)")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// scale512 finishes a row of integer sums.
+func scale512(a *asm.Text) {
+	a.Func("scale512", "(c *float32, n int, less int32, row float32, cols *float32)", 0, 32,
+		"Makes n sums of integers float32: each, less a number, times row, times its element of cols.")
+	a.Op("MOVQ c+0(FP), DI")
+	a.Op("MOVQ n+8(FP), DX")
+	a.Op("MOVL less+16(FP), AX")
+	a.Op("VPBROADCASTD AX, Z29")
+	a.Op("VBROADCASTSS row+20(FP), Z30")
+	a.Op("MOVQ cols+24(FP), SI")
+	a.Op("SUBQ $16, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	a.Op("VMOVUPS (DI), Z0")
+	a.Op("VPSUBD Z29, Z0, Z0")
+	a.Op("VCVTDQ2PS Z0, Z0")
+	a.Op("VMULPS Z30, Z0, Z0")
+	a.Op("VMULPS (SI), Z0, Z0")
+	a.Op("VMOVUPS Z0, (DI)")
+	a.Op("ADDQ $64, DI")
+	a.Op("ADDQ $64, SI")
+	a.Op("SUBQ $16, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $16, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ DX, CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("VMOVUPS.Z (DI), K1, Z0")
+	a.Op("VMOVUPS.Z (SI), K1, Z1")
+	a.Op("VPSUBD Z29, Z0, Z0")
+	a.Op("VCVTDQ2PS Z0, Z0")
+	a.Op("VMULPS Z30, Z0, Z0")
+	a.Op("VMULPS Z1, Z0, Z0")
+	a.Op("VMOVUPS Z0, K1, (DI)")
+	a.Label("done")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// int16Row256 quantizes a row.
+func int16Row256(a *asm.Text) {
+	a.Func("int16Row256", "(dst, src *float32, blocks int, inverse float32) (sum int32)", 0, 36,
+		"Multiplies 16·blocks numbers by inverse, rounds them to integers, to nearest with ties to even, and sums those. Two of",
+		"16 bits are in a word.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ blocks+16(FP), DX")
+	a.Op("VBROADCASTSS inverse+24(FP), Y3")
+	a.Op("VPXOR Y2, Y2, Y2")
+	a.Label("loop")
+	for i := range 2 {
+		a.Op("VMULPS %d(SI), Y3, Y%d", 32*i, i)
+		a.Op("VCVTPS2DQ Y%d, Y%[1]d", i)
+		a.Op("VPADDD Y%d, Y2, Y2", i)
+	}
+	a.Op("VPACKSSDW Y1, Y0, Y0")
+	a.Op("VPERMQ $0xd8, Y0, Y0")
+	a.Op("VMOVUPS Y0, (DI)")
+	a.Op("ADDQ $64, SI")
+	a.Op("ADDQ $32, DI")
+	a.Op("DECQ DX")
+	a.Op("JNE loop")
+	a.Op("VMOVUPS Y2, Y0")
+	reduce256(a, "VPADDD")
+	a.Op("MOVL AX, sum+32(FP)")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// most256 finds the largest magnitude.
+func most256(a *asm.Text) {
+	a.Func("most256", "(src *float32, blocks int) (bits uint32)", 0, 20,
+		"Returns the largest magnitude of 16·blocks numbers, as the bits of a float32. Infinity and then NaN are larger than",
+		"numbers.")
+	a.Op("MOVQ src+0(FP), SI")
+	a.Op("MOVQ blocks+8(FP), DX")
+	a.Op("VPCMPEQD Y4, Y4, Y4")
+	a.Op("VPSRLD $1, Y4, Y4")
+	a.Op("VPXOR Y2, Y2, Y2")
+	a.Op("VPXOR Y3, Y3, Y3")
+	a.Label("loop")
+	for i := range 2 {
+		a.Op("VPAND %d(SI), Y4, Y%d", 32*i, i)
+		a.Op("VPMAXUD Y%d, Y%d, Y%[2]d", i, 2+i)
+	}
+	a.Op("ADDQ $64, SI")
+	a.Op("DECQ DX")
+	a.Op("JNE loop")
+	a.Op("VPMAXUD Y2, Y3, Y0")
+	reduce256(a, "VPMAXUD")
+	a.Op("MOVL AX, bits+16(FP)")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// scale256 finishes a row of integer sums.
+func scale256(a *asm.Text) {
+	a.Func("scale256", "(c *float32, blocks int, less int32, row float32, cols *float32)", 0, 32,
+		"Makes 8·blocks sums of integers float32: each, less a number, times row, times its element of cols.")
+	a.Op("MOVQ c+0(FP), DI")
+	a.Op("MOVQ blocks+8(FP), DX")
+	a.Op("MOVL less+16(FP), AX")
+	a.Op("VMOVD AX, X2")
+	a.Op("VPBROADCASTD X2, Y2")
+	a.Op("VBROADCASTSS row+20(FP), Y3")
+	a.Op("MOVQ cols+24(FP), SI")
+	a.Label("loop")
+	a.Op("VMOVUPS (DI), Y0")
+	a.Op("VPSUBD Y2, Y0, Y0")
+	a.Op("VCVTDQ2PS Y0, Y0")
+	a.Op("VMULPS Y3, Y0, Y0")
+	a.Op("VMULPS (SI), Y0, Y0")
+	a.Op("VMOVUPS Y0, (DI)")
+	a.Op("ADDQ $32, DI")
+	a.Op("ADDQ $32, SI")
+	a.Op("DECQ DX")
+	a.Op("JNE loop")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
