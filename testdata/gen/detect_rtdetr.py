@@ -224,7 +224,7 @@ def original(version, out):
         pixels = torch.rand(1, 3, 160, 128)
         with torch.no_grad():
             scores = model.model(pixels).enc_outputs_class.max(-1).values.unique()
-        if scores.diff().min() > 5e-5:
+        if scores.diff().min() > 1e-5:
             break
     outputs(model, pixels, 0, tensors)
     save_file({k: v.float().contiguous() for k, v in tensors.items()}, f"{out}/original_{version}.tensors", metadata={
