@@ -32,7 +32,7 @@ type OpenOptions struct {
 
 	// Root holds the keys that lead to the weights in a PyTorch file. An example is "model" in a file that holds a model
 	// beside its averaged one. With nil, the weights are the value of the file itself, or lie under the first of these
-	// keys that is present: state_dict_ema, model_ema, state_dict, model_state_dict, model_state, model, module, net,
+	// keys that is present: state_dict_ema, model_ema, ema, state_dict, model_state_dict, model_state, model, module, net,
 	// network, weights and params. The same is tried again inside that. Averaged weights come first, as in timm.
 	// [File.Root] returns the keys that were used. A safetensors file has no root, and asking for one is an error.
 	Root []string

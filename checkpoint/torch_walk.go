@@ -12,7 +12,7 @@ import (
 
 // wrappers are the keys under which files keep the weights of a model. The first that is present counts. Averaged weights
 // come first, as in load_state_dict of timm/models/_helpers.py.
-var wrappers = [...]string{"state_dict_ema", "model_ema",
+var wrappers = [...]string{"state_dict_ema", "model_ema", "ema",
 	"state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params"}
 
 // torchContents are the weights in a value of a pickle.

@@ -43,8 +43,8 @@ func (m ResizeMode) String() string {
 type Backend uint8
 
 const (
-	// Pillow is the path of transformers' classes that end in Pil, and of all its classes before version 5: Pillow
-	// resizes, [CenterFloor] crops, [RescaleFirst] normalizes.
+	// Pillow is the path of transformers' classes that end in Pil, called by their own names, and of all its classes before
+	// version 5: Pillow resizes, [CenterFloor] crops, [RescaleFirst] normalizes.
 	Pillow Backend = iota
 	// Torchvision is the default path of transformers 5, and of "Fast" processors before: tensors of 8-bit samples are
 	// resized ([Resizer.Tensor]), [CenterDown] crops, [Fused] normalizes.

@@ -88,7 +88,7 @@ var modelClasses = map[string]string{
 // the class of the Vision Transformer, the oldest one. A type whose class is unknown is an error.
 func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, error) {
 	name := string(cmp.Or(j.Type, j.OldType))
-	base, pil := typeName(name)
+	base := typeName(name)
 	if name == "" {
 		if base = modelClasses[modelType]; base == "" {
 			if modelType != "" {
@@ -105,9 +105,6 @@ func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, erro
 	i := slices.Index(backendNames, j.Backend)
 	if i < 0 {
 		return class, 0, fmt.Errorf("pixel_backend %q: expected %q, %q or none", j.Backend, backendNames[Pillow], backendNames[Timm])
-	}
-	if pil && j.Backend == "" {
-		i = int(Pillow)
 	}
 	return class, Backend(i), nil
 }

@@ -131,8 +131,8 @@ func (n *nameJSON) UnmarshalJSON(data []byte) error {
 }
 
 // UnmarshalJSON reads the contents of a preprocessor_config.json of any version of transformers. The pixels are those of
-// transformers 5: on torchvision, unless the name of the class ends in Pil. Absent fields have the defaults of the
-// class.
+// transformers 5, whose AutoImageProcessor takes torchvision, also for classes whose names end in Pil. Absent fields have the
+// defaults of the class.
 //
 // As in transformers, a switch that is null or 0 is off, one that is another number is on, and a class that is null is
 // absent. Another setting that is null is an error where it is used.
@@ -504,11 +504,9 @@ func decimals(v [3]float32) []float64 {
 	return out
 }
 
-// typeName strips FeatureExtractor, ImageProcessor, Fast and Pil from the name of a class, and reports whether there was
-// a Pil.
-func typeName(name string) (base string, pil bool) {
-	name, pil = strings.CutSuffix(name, "Pil")
-	name = strings.TrimSuffix(name, "Fast")
-	name = strings.TrimSuffix(name, "ImageProcessor")
-	return strings.TrimSuffix(name, "FeatureExtractor"), pil
+// typeName strips FeatureExtractor, ImageProcessor, Fast and Pil from the name of a class. The last two do not matter:
+// AutoImageProcessor chooses torchvision's pixels for all of them.
+func typeName(name string) string {
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "Pil"), "Fast")
+	return strings.TrimSuffix(strings.TrimSuffix(name, "ImageProcessor"), "FeatureExtractor")
 }

@@ -65,7 +65,9 @@ func (o *TrainOptions) batchSize() int { return cmp.Or(o.BatchSize, 8) }
 //	config.Validate = func(ctx context.Context, epoch int) (float64, error) { … } // with DetectDataset and metrics.COCO
 //	result, err := train.Run(ctx, config)
 //
-// Crowds do not count as objects. Freeze and FreezeNorms change the model. Do not call Training twice for one model: it would
+// Crowds do not count as objects, as in the training of torchvision (references/detection/coco_utils.py), of detectron2
+// (DatasetMapper) and of transformers (DetrImageProcessor). In evaluations a crowd may be found any number of times, or
+// not at all: see metrics.Object. Freeze and FreezeNorms change the model. Do not call Training twice for one model: it would
 // freeze what is frozen.
 //
 // It returns an error for a network without a loss, without images, for a data set with a class that the model does not
