@@ -26,7 +26,7 @@
 //   - text: tokenizers, with the ids of Hugging Face's tokenizers and transformers.
 //   - serve: gathers concurrent requests to a model into batches.
 //   - nn: layers as plain structs (attention, LSTM, rotary tables), initializers, named parameters. nn/lora fine-tunes with
-//     low-rank adapters.
+//     low-rank adapters, and nn/quant converts weights to integers of 8 bits.
 //   - train: optimizers, schedules, feeds, the training loop with validation and early stopping, exact resume.
 //     train/contrast has the losses of CLIP, SigLIP and sentence embeddings, and batches larger than memory.
 //   - models: the types that all models share: options, class names, predictions. models/vit is the Vision
@@ -44,7 +44,7 @@
 //   - examples/finetune-text trains a classifier of texts, and examples/classify-text uses it.
 //   - examples/classify classifies images, and examples/finetune trains a model to classify your own.
 //   - examples/detect finds objects in images and frames, and examples/detect-train trains a detector on your own images.
-//   - examples/inspect shows and converts checkpoints.
+//   - examples/inspect shows and converts checkpoints, and examples/quantize converts weights to integers.
 //   - examples/tokenize shows the tokens of texts, counts those of files, and trains tokenizers.
 //
 // A model belongs to no goroutine and no tape. Load it once, and use it in any number of goroutines.

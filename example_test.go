@@ -26,8 +26,10 @@ import (
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/nn/quant"
 	"github.com/fovea-ml/fovea/probe"
 	"github.com/fovea-ml/fovea/serve"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/text"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
@@ -230,6 +232,45 @@ func classify(folder, photograph string) ([]vit.Prediction, error) {
 		return nil, err
 	}
 	return model.Classify(context.Background(), image)
+}
+
+// A model becomes smaller, and its products faster.
+func Example_quantize() {
+	model, err := vit.Open(folder, vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	photograph, err := vision.DecodeFile(os.DirFS("vision/testdata/decode"), "420.jpg", vision.DecodeOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "quantized")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	predictions, err := quantize(context.Background(), model, photograph, dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	again, err := vit.Open(dir, vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(predictions), again.Math)
+	// Output:
+	// 1 int8
+}
+
+func quantize(ctx context.Context, model *vit.Model, photograph image.Image, folder string) ([]vit.Prediction, error) {
+	if _, err := quant.Quantize(model, quant.Blocks); err != nil {
+		return nil, err
+	}
+	model.Math = simd.Int8
+	if err := model.Save(folder, vit.SaveOptions{}); err != nil { // vit.Open(folder, …) loads it
+		return nil, err
+	}
+	return model.Classify(ctx, photograph)
 }
 
 // The embeddings of a model find similar images.

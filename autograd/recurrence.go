@@ -217,7 +217,7 @@ type stepWeight struct {
 }
 
 func (s *stepWeight) pack() {
-	s.memory = s.tape.scratch(simd.PackedLen(s.k, s.n))
+	s.memory = s.tape.scratch(s.math.PackedLen(s.k, s.n))
 	s.panels = simd.Pack(s.tape.workers, s.k, s.n, s.matrix, simd.PackOptions{Math: s.math, Memory: s.memory})
 }
 

@@ -1,15 +1,19 @@
 """Runs the cases of bench/run.py in another engine, on request, as bench/worker does in Fovea.
 
-    python bench/peers.py ENGINE      engines: torch, channels-last, compiled, onnxruntime, openvino
+    python bench/peers.py ENGINE      engines: torch, channels-last, compiled, onnxruntime, openvino, openvino-throughput
 
-The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N", "memory". Each engine has a process of its
-own, so that its threads and its memory are its own. networks.py holds the graphs.
+The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N", "memory". "callers N SECONDS" runs the case
+from N threads at once, and answers what bench/callers prints. Each engine has a process of its own, so that its threads and
+its memory are its own. networks.py holds the graphs.
 """
+
+import json
 
 import os
 import resource
 import sys
 import tempfile
+import threading
 import time
 import warnings
 
@@ -39,8 +43,11 @@ def prepare(engine, case, threads):
         path = os.path.join(folder, "network.onnx")
         names = [f"input{i}" for i in range(len(inputs))]
         torch.onnx.export(module.eval(), tuple(inputs), path, input_names=names, dynamo=True, verbose=False)
-        load = onnx_runtime if engine == "onnxruntime" else openvino
-        return load(path, {n: x.numpy() for n, x in zip(names, inputs)}, threads)
+        values = {n: x.numpy() for n, x in zip(names, inputs)}
+        if engine == "onnxruntime":
+            return onnx_runtime(path, values, threads)
+        streams = {"PERFORMANCE_HINT": "THROUGHPUT"} if engine == "openvino-throughput" else {"NUM_STREAMS": 1}
+        return openvino(path, values, threads, streams)
 
 
 def product(m, k, n):
@@ -81,14 +88,48 @@ def onnx_runtime(path, inputs, threads):
     return lambda: session.run(None, inputs)
 
 
-def openvino(path, inputs, threads):
+def openvino(path, inputs, threads, streams):
     import openvino
 
     core = openvino.Core()
-    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    request = core.compile_model(core.read_model(path), "CPU", settings).create_infer_request()
-    values = list(inputs.values())
-    return lambda: request.infer(values)
+    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"} | streams
+    model = core.compile_model(core.read_model(path), "CPU", settings)
+    values, own = list(inputs.values()), threading.local()
+
+    def run():
+        if not hasattr(own, "request"):
+            own.request = model.create_infer_request()
+        own.request.infer(values)
+    return run
+
+
+def callers(run, n, seconds):
+    """Lets n threads run again and again. Returns the requests a second, the time of a request, threads and memory."""
+    times = [[] for _ in range(n)]
+    ready = threading.Barrier(n + 1)
+
+    def call(own):
+        run()
+        ready.wait()
+        end = time.perf_counter() + seconds
+        while (start := time.perf_counter()) < end:
+            run()
+            own.append(time.perf_counter() - start)
+
+    threads = [threading.Thread(target=call, args=(own,)) for own in times]
+    for t in threads:
+        t.start()
+    ready.wait()
+    start = time.perf_counter()
+    with open("/proc/self/status") as f:
+        count = int(next(line.split()[1] for line in f if line.startswith("Threads")))
+    for t in threads:
+        t.join()
+    took = time.perf_counter() - start
+    every = sorted(1e3 * t for own in times for t in own)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return json.dumps({"callers": n, "per_second": len(every) / took, "p50_ms": every[len(every) // 2], "p99_ms": every[len(every) * 99 // 100],
+                       "max_ms": every[-1], "threads": count, "memory_mb": memory})
 
 
 def shortest(run, n):
@@ -113,6 +154,8 @@ def main():
                     run, answer = prepare(sys.argv[1], words[0], int(words[1])), "ok"
                 elif request == "run":
                     answer = shortest(run, int(words[0]))
+                elif request == "callers":
+                    answer = callers(run, int(words[0]), float(words[1]))
                 elif request == "memory":
                     answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
                 else:

@@ -55,7 +55,7 @@ type LoadOptions struct {
 	Unmapped bool
 	// Widen turns half-precision weights into float32 as they are loaded. Without it they stay as they are: they take
 	// half the memory and give the same results. Inference then widens them as it goes, which takes a few percent
-	// longer. A parameter that is trained becomes float32 with its first update.
+	// longer. A parameter that is trained becomes float32 with its first update. Quantized models stay as they are.
 	Widen bool
 }
 
@@ -87,6 +87,16 @@ func (l Layout) String() string {
 }
 
 // SaveOptions change how a model is saved. The zero value writes float32 weights for transformers.
+//
+// Weights that package nn/quant converted are written as they are, whatever DType is. The layout is that of the library
+// compressed-tensors with the format int-quantized, which transformers and vLLM read:
+//
+//   - a weight of integers, [out, in], is a tensor of I8, and beside it X_scale holds a float for each row, [out, 1];
+//   - a weight of bfloat16 is a tensor of BF16;
+//   - quantization_config in config.json says that weights and activations have 8 bits, and lists layers that have not.
+//
+// Load reads such folders, sets the model's Math to simd.Int8, and refuses other ways to quantize by name. Only layouts in
+// which config.json has a model_type can hold quantized weights.
 type SaveOptions struct {
 	Layout Layout           // the library that is to read the folder
 	DType  checkpoint.DType // of the weights: F32, F16 or BF16; the zero value means F32

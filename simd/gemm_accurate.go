@@ -10,6 +10,10 @@ import "math"
 // accuratePlanes is the number of parts.
 const accuratePlanes = 3
 
+// accurateBlock is the number of words in a K block: those of 512 numbers. Longer blocks round large sums less often as
+// they are added, and more often inside. At this length the error is below that of Strict for every k.
+const accurateBlock = 512 / 2 * accuratePlanes
+
 // accurateGroup is the number of words of a plane in a group: first those of hi, then those of mid and of lo.
 const accurateGroup = 16
 

@@ -50,7 +50,7 @@ var (
 		scale:    scale512Of,
 	}
 	accurateAMX = &wordKernel{
-		name: "amx-bf16, three parts", numbers: 2 * amxStep, words: accuratePlanes * amxStep, block: wordBlock, chain: wordBlock,
+		name: "amx-bf16, three parts", numbers: 2 * amxStep, words: accuratePlanes * amxStep, block: accurateBlock, chain: accurateBlock,
 		kern: amxKernel(amx16Accurate, amx32Accurate, peakAMXBF16, peakAMXOps(2)),
 		row:  accurateRow,
 	}

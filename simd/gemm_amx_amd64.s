@@ -39,12 +39,12 @@ TEXT ·amx16BF16(SB), NOSPLIT, $64-8
 	MOVQ 0(DI), AX
 	MOVQ AX, 168(DI)
 tile:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
 	MOVQ 168(DI), AX
 	MOVQ 8(DI), R13
 	MOVQ 24(DI), CX
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
-step:
+step1:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x24; BYTE $0x08; // tileloadd tmm4, [rax + r9]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x7c; BYTE $0x1d; BYTE $0x40; // tileloadd tmm7, [r13 + r11 + 64]
@@ -53,7 +53,7 @@ step:
 	ADDQ $64, AX
 	ADDQ $2048, R13
 	SUBQ $16, CX
-	JNE step
+	JNE step1
 	MOVQ 128(DI), R12
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x1c; // tilestored [r12 + r11], tmm0
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x1c; BYTE $0x40; // tilestored [r12 + r11 + 64], tmm1
@@ -128,17 +128,17 @@ TEXT ·amx32BF16(SB), NOSPLIT, $64-8
 	MOVQ 0(DI), AX
 	MOVQ AX, 168(DI)
 tile:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0; // tilezero tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8; // tilezero tmm3
 	MOVQ 168(DI), AX
 	MOVQ R9, BX
 	SHLQ $4, BX
 	ADDQ AX, BX
 	MOVQ 8(DI), R13
 	MOVQ 24(DI), CX
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0; // tilezero tmm2
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8; // tilezero tmm3
-step:
+step1:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x24; BYTE $0x08; // tileloadd tmm4, [rax + r9]
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x2c; BYTE $0x0b; // tileloadd tmm5, [rbx + r9]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
@@ -151,7 +151,7 @@ step:
 	ADDQ $64, BX
 	ADDQ $2048, R13
 	SUBQ $16, CX
-	JNE step
+	JNE step1
 	MOVQ 128(DI), R12
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x1c; // tilestored [r12 + r11], tmm0
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x1c; BYTE $0x40; // tilestored [r12 + r11 + 64], tmm1
@@ -227,12 +227,12 @@ TEXT ·amx16Accurate(SB), NOSPLIT, $64-8
 	MOVQ 0(DI), AX
 	MOVQ AX, 168(DI)
 tile:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
 	MOVQ 168(DI), AX
 	MOVQ 8(DI), R13
 	MOVQ 24(DI), CX
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
-step:
+step1:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x08; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00; // tileloadd tmm4, [rax + r9 + 128]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x7c; BYTE $0x1d; BYTE $0x40; // tileloadd tmm7, [r13 + r11 + 64]
@@ -257,6 +257,15 @@ step:
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1d; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00; // tileloadd tmm7, [r13 + r11 + 2112]
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4; // tdpbf16ps tmm0, tmm4, tmm6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc; // tdpbf16ps tmm1, tmm4, tmm7
+	ADDQ $192, AX
+	ADDQ $6144, R13
+	SUBQ $48, CX
+	JNE step1
+	MOVQ 168(DI), AX
+	MOVQ 8(DI), R13
+	MOVQ 24(DI), CX
+step2:
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x24; BYTE $0x08; // tileloadd tmm4, [rax + r9]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x7c; BYTE $0x1d; BYTE $0x40; // tileloadd tmm7, [r13 + r11 + 64]
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4; // tdpbf16ps tmm0, tmm4, tmm6
@@ -264,7 +273,7 @@ step:
 	ADDQ $192, AX
 	ADDQ $6144, R13
 	SUBQ $48, CX
-	JNE step
+	JNE step2
 	MOVQ 128(DI), R12
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x1c; // tilestored [r12 + r11], tmm0
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x1c; BYTE $0x40; // tilestored [r12 + r11 + 64], tmm1
@@ -339,17 +348,17 @@ TEXT ·amx32Accurate(SB), NOSPLIT, $64-8
 	MOVQ 0(DI), AX
 	MOVQ AX, 168(DI)
 tile:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0; // tilezero tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8; // tilezero tmm3
 	MOVQ 168(DI), AX
 	MOVQ R9, BX
 	SHLQ $4, BX
 	ADDQ AX, BX
 	MOVQ 8(DI), R13
 	MOVQ 24(DI), CX
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0; // tilezero tmm2
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8; // tilezero tmm3
-step:
+step1:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x08; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00; // tileloadd tmm4, [rax + r9 + 128]
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x0b; BYTE $0x80; BYTE $0x00; BYTE $0x00; BYTE $0x00; // tileloadd tmm5, [rbx + r9 + 128]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
@@ -388,6 +397,20 @@ step:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc; // tdpbf16ps tmm1, tmm4, tmm7
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5; // tdpbf16ps tmm2, tmm5, tmm6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd; // tdpbf16ps tmm3, tmm5, tmm7
+	ADDQ $192, AX
+	ADDQ $192, BX
+	ADDQ $6144, R13
+	SUBQ $48, CX
+	JNE step1
+	MOVQ 168(DI), AX
+	MOVQ R9, BX
+	SHLQ $4, BX
+	ADDQ AX, BX
+	MOVQ 8(DI), R13
+	MOVQ 24(DI), CX
+step2:
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x24; BYTE $0x08; // tileloadd tmm4, [rax + r9]
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x2c; BYTE $0x0b; // tileloadd tmm5, [rbx + r9]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x7c; BYTE $0x1d; BYTE $0x40; // tileloadd tmm7, [r13 + r11 + 64]
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4; // tdpbf16ps tmm0, tmm4, tmm6
@@ -398,7 +421,7 @@ step:
 	ADDQ $192, BX
 	ADDQ $6144, R13
 	SUBQ $48, CX
-	JNE step
+	JNE step2
 	MOVQ 128(DI), R12
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x1c; // tilestored [r12 + r11], tmm0
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x1c; BYTE $0x40; // tilestored [r12 + r11 + 64], tmm1
@@ -474,12 +497,12 @@ TEXT ·amx16Int8(SB), NOSPLIT, $64-8
 	MOVQ 0(DI), AX
 	MOVQ AX, 168(DI)
 tile:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
 	MOVQ 168(DI), AX
 	MOVQ 8(DI), R13
 	MOVQ 24(DI), CX
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
-step:
+step1:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x24; BYTE $0x08; // tileloadd tmm4, [rax + r9]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x7c; BYTE $0x1d; BYTE $0x40; // tileloadd tmm7, [r13 + r11 + 64]
@@ -488,7 +511,7 @@ step:
 	ADDQ $64, AX
 	ADDQ $2048, R13
 	SUBQ $16, CX
-	JNE step
+	JNE step1
 	MOVQ 128(DI), R12
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x1c; // tilestored [r12 + r11], tmm0
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x1c; BYTE $0x40; // tilestored [r12 + r11 + 64], tmm1
@@ -563,17 +586,17 @@ TEXT ·amx32Int8(SB), NOSPLIT, $64-8
 	MOVQ 0(DI), AX
 	MOVQ AX, 168(DI)
 tile:
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0; // tilezero tmm2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8; // tilezero tmm3
 	MOVQ 168(DI), AX
 	MOVQ R9, BX
 	SHLQ $4, BX
 	ADDQ AX, BX
 	MOVQ 8(DI), R13
 	MOVQ 24(DI), CX
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0; // tilezero tmm0
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8; // tilezero tmm1
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0; // tilezero tmm2
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8; // tilezero tmm3
-step:
+step1:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x24; BYTE $0x08; // tileloadd tmm4, [rax + r9]
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x2c; BYTE $0x0b; // tileloadd tmm5, [rbx + r9]
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x74; BYTE $0x1d; BYTE $0x00; // tileloadd tmm6, [r13 + r11]
@@ -586,7 +609,7 @@ step:
 	ADDQ $64, BX
 	ADDQ $2048, R13
 	SUBQ $16, CX
-	JNE step
+	JNE step1
 	MOVQ 128(DI), R12
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x1c; // tilestored [r12 + r11], tmm0
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x1c; BYTE $0x40; // tilestored [r12 + r11 + 64], tmm1

@@ -14,13 +14,20 @@ var gemmNEON = gemmKernel{
 	slidesPast: true,
 	transpose:  transposeNEON,
 	halves:     true,
+	panels:     panelsNEON[:],
 	packPanel:  packPanelNEON,
 	peak:       peakNEON,
 	peakFlops:  peakNEONFlops,
 }
 
 // multiplyNEON runs the tiles. A tile at an edge of C goes through a full tile beside it.
-func multiplyNEON(t *gemmTile) { productStrict.multiply(t) }
+func multiplyNEON(t *gemmTile) {
+	if t.panels > 1 {
+		wideNEON(t)
+	} else {
+		productStrict.multiply(t)
+	}
+}
 
 // slidesNEON is multiplyNEON with an A that is gathered.
 func slidesNEON(t *gemmTile) {
@@ -108,6 +115,13 @@ func transposeNEON(dst []float32, width int, src []float32, stride, rows, cols i
 
 func packPanelNEON(dst, src []float32, stride int, trans bool, kc, cols, width int) {
 	const block = lanesNEON
+	if !trans && cols >= block {
+		copyRowsNEON(&dst[0], &src[0], 4*width, 4*stride, kc, cols)
+		for i := 0; i < kc && cols < width; i++ {
+			clear(dst[i*width+cols : (i+1)*width])
+		}
+		return
+	}
 	blocks := kc / block
 	if !trans || blocks == 0 {
 		packPanelGeneric(dst, src, stride, trans, kc, cols, width)
@@ -117,6 +131,29 @@ func packPanelNEON(dst, src []float32, stride int, trans bool, kc, cols, width i
 	for ; at+block <= cols; at += block {
 		packTransNEON(&dst[at], &src[at*stride], 4*stride, blocks, 4*width)
 	}
-	packColumns(dst, src, stride, 0, block*blocks, at, cols, width)
+	if width == rowsNEON && at == 0 {
+		packRowsNEON(dst, src, stride, block*blocks, cols)
+	} else {
+		packColumns(dst, src, stride, 0, block*blocks, at, cols, width)
+	}
 	packColumns(dst, src, stride, block*blocks, kc, 0, cols, width)
+}
+
+// packRowsNEON is packColumns for the one to three rows of A that a product of few rows has.
+func packRowsNEON(dst, src []float32, stride, kc, rows int) {
+	a := [3][]float32{src[:kc], src[:kc], src[:kc]}
+	for j := 1; j < rows; j++ {
+		a[j] = src[j*stride:][:kc]
+	}
+	a0, a1, a2 := a[0], a[1][:len(a[0])], a[2][:len(a[0])]
+	for i, v := range a0 {
+		row := (*[rowsNEON]float32)(dst[i*rowsNEON:])
+		*row = [rowsNEON]float32{v}
+		if rows > 1 {
+			row[1] = a1[i]
+		}
+		if rows > 2 {
+			row[2] = a2[i]
+		}
+	}
 }

@@ -12,17 +12,13 @@ func (g *gemmRun) do(i int) {
 	i0 := i % g.rowTasks * g.taskRows
 	p0 := i / g.rowTasks * g.taskCols
 	i1, p1 := min(i0+g.taskRows, g.m), min(p0+g.taskCols, g.panels)
-	k := g.k
-	if g.word != nil {
-		k = g.numbers
-	}
 	for p := first; p < min(first+g.group, g.count); p++ {
 		o := &g.one
 		if g.operands != nil {
 			o = &s.operands
 			o.a, o.b, o.c, o.ldc = g.operands(p)
-			checkView("GemmBatch", "A", o.a, g.m, k)
-			checkView("GemmBatch", "B", o.b, k, g.n)
+			checkView("GemmBatch", "A", o.a, g.m, g.numbers)
+			checkView("GemmBatch", "B", o.b, g.numbers, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
 		g.compute(s, o, i0, i1, p0, p1)
@@ -118,7 +114,7 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
-	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1) { // a packed row is row-major
+	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1 || !kern.rows) { // a packed row is row-major
 		wide = kern.panels[r1-r0]
 	}
 	integers := g.word != nil && g.word.integers // scaled first

@@ -212,3 +212,47 @@ func TestGuardedNotices(t *testing.T) {
 }
 
 var sink float32
+
+// The routines that make words, and the tiles of words, stay inside too.
+func TestWordsStayInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	count := 60
+	if testing.Short() {
+		count = 15
+	}
+	eachWords(t, func(t *testing.T, x Math, kern *wordKernel) {
+		rng := rand.New(rand.NewPCG(13, 13))
+		for range count {
+			m, n, k := sizes(rng, kern.kern)
+			p := newWordProblem(rng, x, m, n, min(k, 70), func() float32 { return float32(rng.NormFloat64()) })
+			for _, left := range []bool{true, false} {
+				move := func(s []float32) []float32 {
+					g := newGuarded(t, max(4*len(s), 1)).floats(len(s), !left)
+					copy(g, s)
+					return g
+				}
+				q := *p.problem
+				q.a.Data, q.b.Data = move(p.a.Data), move(p.b.Data)
+				moved := *p
+				moved.problem = &q
+				func() {
+					defer func() {
+						if v := recover(); v != nil {
+							t.Fatalf("%v, left %t: %v", &q, left, v)
+						}
+					}()
+					c := move(p.c)
+					x.Gemm(nil, m, n, q.k, q.a, q.b, q.beta, c, q.ldc, nil)
+					moved.check(t, "Gemm", c)
+					copy(c, p.c)
+					packed := Pack(nil, q.k, n, q.b, PackOptions{Math: x})
+					if len(packed.data) > 0 {
+						packed.data = move(packed.data)
+					}
+					GemmPacked(nil, m, q.a, packed, q.beta, c, q.ldc, nil)
+					moved.check(t, "GemmPacked", c)
+				}()
+			}
+		}
+	})
+}

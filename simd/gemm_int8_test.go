@@ -116,7 +116,7 @@ func TestMathMemory(t *testing.T) {
 		restore := SetLevel(l)
 		for x := Strict; x <= Int8; x++ {
 			got, want := make([]float32, m*n), make([]float32, m*n)
-			GemmPacked(nil, m, a, Pack(nil, k, n, b, PackOptions{Math: x, Memory: make([]float32, PackedLen(k, n))}), 0, got, n, nil)
+			GemmPacked(nil, m, a, Pack(nil, k, n, b, PackOptions{Math: x, Memory: make([]float32, x.PackedLen(k, n))}), 0, got, n, nil)
 			GemmPacked(nil, m, a, Pack(nil, k, n, b, PackOptions{Math: x}), 0, want, n, nil)
 			for i := range got {
 				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {

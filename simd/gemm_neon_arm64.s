@@ -2818,6 +2818,1737 @@ write:
 	ADD R5, R3
 	RET
 
+// func gemmNEONw1(t *gemmTile)
+// One tile of 1×48 over 4 panels, A k-major and 8 wide.
+TEXT ·gemmNEONw1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	MOVD 112(R0), R7
+	ADD R7, R2, R12
+	ADD R7, R12, R13
+	ADD R7, R13, R14
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+write:
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	RET
+
+// func gemmNEONw2(t *gemmTile)
+// One tile of 2×48 over 4 panels, A k-major and 8 wide.
+TEXT ·gemmNEONw2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	MOVD 112(R0), R7
+	ADD R7, R2, R12
+	ADD R7, R12, R13
+	ADD R7, R13, R14
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R12), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R13), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 48(R14), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	ADD R5, R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+write:
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	RET
+
+// func gemmNEONwf1(t *gemmTile)
+// One tile of 1×48 over 4 panels, A k-major and 8 wide, B in FormatF16.
+TEXT ·gemmNEONwf1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	MOVD 112(R0), R7
+	ADD R7, R2, R12
+	ADD R7, R12, R13
+	ADD R7, R13, R14
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+write:
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	RET
+
+// func gemmNEONwf2(t *gemmTile)
+// One tile of 2×48 over 4 panels, A k-major and 8 wide, B in FormatF16.
+TEXT ·gemmNEONwf2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	MOVD 112(R0), R7
+	ADD R7, R2, R12
+	ADD R7, R12, R13
+	ADD R7, R13, R14
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0x0e217b5a // fcvtl v26.4s, v26.4h
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	ADD R5, R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+write:
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	RET
+
+// func gemmNEONwb1(t *gemmTile)
+// One tile of 1×48 over 4 panels, A k-major and 8 wide, B in FormatBF16.
+TEXT ·gemmNEONwb1(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	MOVD 112(R0), R7
+	ADD R7, R2, R12
+	ADD R7, R12, R13
+	ADD R7, R13, R14
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+write:
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	RET
+
+// func gemmNEONwb2(t *gemmTile)
+// One tile of 2×48 over 4 panels, A k-major and 8 wide, B in FormatBF16.
+TEXT ·gemmNEONwb2(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	MOVD 112(R0), R7
+	ADD R7, R2, R12
+	ADD R7, R12, R13
+	ADD R7, R13, R14
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	SUBS $4, R4
+	BLT rest
+four:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	SUBS $4, R4
+	BGE four
+rest:
+	ADDS $4, R4
+	BEQ store
+one:
+	VLD1 (R1), [V27.S4]
+	ADD $32, R1
+	VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130c // fmla v12.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb132d // fmla v13.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb134e // fmla v14.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R12), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1303 // fmla v3.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1324 // fmla v4.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1345 // fmla v5.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb130f // fmla v15.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1330 // fmla v16.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1351 // fmla v17.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R13), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1306 // fmla v6.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b1327 // fmla v7.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b1348 // fmla v8.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1312 // fmla v18.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1333 // fmla v19.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1354 // fmla v20.4s, v26.4s, v27.s[1]
+	VLD1.P 24(R14), [V24.H4, V25.H4, V26.H4]
+	WORD $0x2e613b18 // shll v24.4s, v24.4h, #16
+	WORD $0x2e613b39 // shll v25.4s, v25.4h, #16
+	WORD $0x2e613b5a // shll v26.4s, v26.4h, #16
+	WORD $0x4f9b1309 // fmla v9.4s, v24.4s, v27.s[0]
+	WORD $0x4f9b132a // fmla v10.4s, v25.4s, v27.s[0]
+	WORD $0x4f9b134b // fmla v11.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1315 // fmla v21.4s, v24.4s, v27.s[1]
+	WORD $0x4fbb1336 // fmla v22.4s, v25.4s, v27.s[1]
+	WORD $0x4fbb1357 // fmla v23.4s, v26.4s, v27.s[1]
+	SUBS $1, R4
+	BNE one
+store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	ADD R5, R3, R7
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+write:
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD R3, R7
+	ADD R5, R3
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	RET
+
 // func gemmBfmmla1(t *gemmTile)
 // One tile of 1×12, A k-major and 8 wide, words of two bfloat16, in pairs.
 TEXT ·gemmBfmmla1(SB), NOSPLIT, $0-8
@@ -6490,6 +8221,26 @@ last:
 	ADD R3, R1
 	SUBS $1, R4
 	BNE row
+	RET
+
+// func spreadOtherNEON(dst, src *float32, blocks, add int)
+// dst[2·i] = src[i], or dst[2·i] += src[i] unless add is 0, for i < 4·blocks. It reads and writes
+// 8·blocks elements of dst.
+TEXT ·spreadOtherNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+	MOVD add+24(FP), R3
+block:
+	VLD1.P 16(R1), [V0.S4]
+	VLD2 (R0), [V2.S4, V3.S4]
+	CBZ R3, store
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+store:
+	VORR V0.B16, V0.B16, V2.B16
+	VST2.P [V2.S4, V3.S4], 32(R0)
+	SUBS $1, R2
+	BNE block
 	RET
 
 // func fetchLines(src *float32, lines int)

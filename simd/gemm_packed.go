@@ -81,10 +81,12 @@ func Pack(w *Workers, k, n int, b Matrix, o PackOptions) *Packed {
 	return p
 }
 
-// PackedLen returns the number of elements that a k×n matrix needs in [PackOptions].Memory at the level in use.
-func PackedLen(k, n int) int {
-	return newPacked(k, n).size() + lineFloats - 1
-}
+// PackedLen returns the number of elements that a k×n matrix needs in [PackOptions].Memory at the level in use, for
+// products in Strict.
+func PackedLen(k, n int) int { return Strict.PackedLen(k, n) }
+
+// PackedLen is the function [PackedLen] for products in the arithmetic x.
+func (x Math) PackedLen(k, n int) int { return x.newPacked(k, n).size() + lineFloats - 1 }
 
 // PackRows is [Pack] of a k×n matrix that does not lie in memory as one slice of float32: it is in half
 // precision, or in several pieces. The function rows writes len(dst) elements of stored row i, from column j on,
@@ -108,23 +110,16 @@ func (o *PackOptions) packed(name string, k, n int) *Packed {
 		panic(fmt.Sprintf("simd: %s: unknown format %v, expected float32, float16 or bfloat16", name, o.Format))
 	}
 	o.Math.check(name)
-	p := newPacked(k, n)
-	switch word := o.Math.words(); {
-	case word == nil:
+	p := o.Math.newPacked(k, n)
+	switch {
+	case p.word == nil:
 		p.format = o.Format
 	case o.Filters:
 		panic(fmt.Sprintf("simd: %s: expected filters in %v arithmetic, found %v", name, Strict, o.Math))
-	case word.numbers == 1: // panels in half precision are rounded numbers
-		p.word, p.kern = word, word.kern
-		if o.Memory == nil {
-			p.format = FormatBF16
-		}
-	default:
-		p.word, p.kern, p.rows = word, word.kern, word.count(k)
-		p.kc = slabDepth(p.rows, word.block, p.kern.kc)
-		if word.integers {
-			p.scales = make([]float32, n)
-		}
+	case !p.words() && o.Memory == nil: // panels in half precision are rounded numbers
+		p.format = FormatBF16
+	case p.word.integers:
+		p.scales = make([]float32, n)
 	}
 	if o.Filters {
 		// One slab: the blocks of a convolution depend on its window, and all weights of a panel of filters are read one
@@ -135,7 +130,7 @@ func (o *PackOptions) packed(name string, k, n int) *Packed {
 	case o.Memory != nil && p.format != FormatF32:
 		panic(fmt.Sprintf("simd: %s: expected float32 for a packed form in memory of the caller, found %v", name, p.format))
 	case o.Memory != nil:
-		atLeast(name, "memory", len(o.Memory), PackedLen(k, n))
+		atLeast(name, "memory", len(o.Memory), o.Math.PackedLen(k, n))
 		p.data = aligned(o.Memory, p.size())
 	case p.format == FormatF32:
 		p.data = alignedFloats(p.size())
@@ -151,10 +146,18 @@ func (p *Packed) Dims() (k, n int) { return p.k, p.n }
 // Bytes returns the size of the packed form in memory.
 func (p *Packed) Bytes() int { return 4*(len(p.data)+len(p.scales)) + 2*len(p.half) }
 
-// newPacked returns a packed form without memory for the level in use.
-func newPacked(k, n int) *Packed {
-	kern := gemmKernels[level]
-	return &Packed{k: k, n: n, rows: k, kern: kern, kc: slabDepth(k, kBlock, kern.kc)}
+// newPacked returns a packed form without memory for products in the arithmetic x at the level in use.
+func (x Math) newPacked(k, n int) *Packed {
+	p := &Packed{k: k, n: n, rows: k, kern: gemmKernels[level], word: x.words()}
+	block := kBlock
+	if p.word != nil {
+		p.kern = p.word.kern
+	}
+	if p.words() {
+		p.rows, block = p.word.count(k), p.word.block
+	}
+	p.kc = slabDepth(p.rows, block, p.kern.kc)
+	return p
 }
 
 // words reports whether panels hold words of several numbers.

@@ -20,7 +20,7 @@ type gemmRun struct {
 	rows     func(int) []float32 // of B, in place of B
 	window   bool                // tiles read B in place
 
-	// In another arithmetic than Strict, k counts words of numbers.
+	// In another arithmetic than Strict, k counts words of numbers. numbers is k before that.
 	word    *wordKernel
 	numbers int
 	plain   gemmOperands // one, with A as numbers
@@ -81,6 +81,13 @@ func (g *gemmRun) setEpilogue(ep *Epilogue) {
 
 // run divides the work, does it and recycles g.
 func (g *gemmRun) run(w *Workers, count int) {
+	if g.word != nil && g.operands == nil && g.m > g.wordRows() {
+		defer gemmRuns.put(g)
+		for i := 0; i < g.m; i += g.wordRows() {
+			g.part(i, min(i+g.wordRows(), g.m)).run(w, 1)
+		}
+		return
+	}
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
 	if words, tasks := g.word != nil, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {

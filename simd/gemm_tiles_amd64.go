@@ -9,6 +9,7 @@ const (
 	lanes256        = 8   // floats in a register
 	ahead256        = 1   // rows of the next operand that a tile prefetches from
 	peak256Flops    = 192 // of a round of peak256
+	peakInt8256Ops  = 768 // of a round of peak256q
 	peakInt16256Ops = 384 // of a round of peak256m
 )
 
@@ -107,6 +108,23 @@ var panels256 = [...]int{
 	4: 1,
 	5: 1,
 	6: 1,
+}
+
+// tilesByRowInt8256, by height, multiplies words of four integers of 8 bits.
+var tilesByRowInt8256 = [...]func(*gemmTile){
+	1: gemm256rq1,
+	2: gemm256rq2,
+	3: gemm256rq3,
+	4: gemm256rq4,
+	5: gemm256rq5,
+	6: gemm256rq6,
+}
+
+// tilesWideInt8256, by height, covers several panels, of words of four integers of 8 bits.
+var tilesWideInt8256 = [...]func(*gemmTile){
+	1: gemm256wq1,
+	2: gemm256wq2,
+	3: gemm256wq3,
 }
 
 // tilesByRowInt16256, by height, multiplies words of two integers of 16 bits.
@@ -1125,6 +1143,36 @@ func endTrans512(dst, src *float32, stride, kc, rows, width, lanes int, bias *fl
 func gather512(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
 
 //go:noescape
+func gemm256rq1(t *gemmTile)
+
+//go:noescape
+func gemm256rq2(t *gemmTile)
+
+//go:noescape
+func gemm256rq3(t *gemmTile)
+
+//go:noescape
+func gemm256rq4(t *gemmTile)
+
+//go:noescape
+func gemm256rq5(t *gemmTile)
+
+//go:noescape
+func gemm256rq6(t *gemmTile)
+
+//go:noescape
+func gemm256wq1(t *gemmTile)
+
+//go:noescape
+func gemm256wq2(t *gemmTile)
+
+//go:noescape
+func gemm256wq3(t *gemmTile)
+
+//go:noescape
+func peak256q(n int)
+
+//go:noescape
 func gemm256rm1(t *gemmTile)
 
 //go:noescape
@@ -1150,6 +1198,9 @@ func gemm256wm2(t *gemmTile)
 
 //go:noescape
 func peak256m(n int)
+
+//go:noescape
+func int8Row256(dst, src *float32, blocks int, inverse float32, flip uint32) (sum int32)
 
 //go:noescape
 func int16Row256(dst, src *float32, blocks int, inverse float32) (sum int32)

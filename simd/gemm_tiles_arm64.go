@@ -83,6 +83,45 @@ func slideNEON(t *gemmTile) {
 	}
 }
 
+// wideNEON runs a tile over several panels, for t's format.
+func wideNEON(t *gemmTile) {
+	switch t.format {
+	case FormatF32:
+		switch t.rows {
+		case 1:
+			gemmNEONw1(t)
+		case 2:
+			gemmNEONw2(t)
+		}
+	case FormatF16:
+		switch t.rows {
+		case 1:
+			gemmNEONwf1(t)
+		case 2:
+			gemmNEONwf2(t)
+		}
+	case FormatBF16:
+		switch t.rows {
+		case 1:
+			gemmNEONwb1(t)
+		case 2:
+			gemmNEONwb2(t)
+		}
+	}
+}
+
+// panelsNEON, by rows, is the number of panels that a tile can cover side by side.
+var panelsNEON = [...]int{
+	1: 4,
+	2: 4,
+	3: 1,
+	4: 1,
+	5: 1,
+	6: 1,
+	7: 1,
+	8: 1,
+}
+
 // tileBfmmla runs the lowest tile that has t's rows, of words of two bfloat16, in pairs.
 func tileBfmmla(t *gemmTile) {
 	switch heightNEON[t.rows] {
@@ -188,6 +227,24 @@ func gemmNEONt4(t *gemmTile)
 func gemmNEONt8(t *gemmTile)
 
 //go:noescape
+func gemmNEONw1(t *gemmTile)
+
+//go:noescape
+func gemmNEONw2(t *gemmTile)
+
+//go:noescape
+func gemmNEONwf1(t *gemmTile)
+
+//go:noescape
+func gemmNEONwf2(t *gemmTile)
+
+//go:noescape
+func gemmNEONwb1(t *gemmTile)
+
+//go:noescape
+func gemmNEONwb2(t *gemmTile)
+
+//go:noescape
 func gemmBfmmla1(t *gemmTile)
 
 //go:noescape
@@ -276,6 +333,9 @@ func copyRowsNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
 
 //go:noescape
 func copyOtherNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
+
+//go:noescape
+func spreadOtherNEON(dst, src *float32, blocks, add int)
 
 //go:noescape
 func fetchLines(src *float32, lines int)

@@ -122,6 +122,38 @@ func (g *gemmRun) useWords(x *wordKernel) {
 // wordPitch is the distance of rows of A: an odd number of cache lines, so that the rows of a tile use all sets.
 func (g *gemmRun) wordPitch() int { return roundUp(g.k, 2*lineFloats) + lineFloats }
 
+// wordRows is the number of rows of A whose words are made at once: what sharedMost has room for.
+func (g *gemmRun) wordRows() int {
+	return max(sharedMost/g.wordPitch()/g.kern.mr, 1) * g.kern.mr
+}
+
+// part returns a run of rows i0 to i1 of a product.
+func (g *gemmRun) part(i0, i1 int) *gemmRun {
+	p := gemmRuns.get()
+	p.kern, p.word, p.packed = g.kern, g.word, g.packed
+	p.m, p.n, p.k, p.numbers, p.block, p.chain, p.beta = i1-i0, g.n, g.k, g.numbers, g.block, g.chain, g.beta
+	p.one = g.one
+	p.one.c = g.one.c[i0*g.one.ldc:]
+	if g.k > 0 {
+		p.one.a.Data = g.one.a.at(i0, 0)
+	}
+	if !g.hasEp {
+		return p
+	}
+	ep := g.ep
+	if ep.RowBias != nil {
+		ep.RowBias = ep.RowBias[i0:]
+	}
+	if ep.Pre != nil {
+		ep.Pre = ep.Pre[i0*ep.PreStride:]
+	}
+	if ep.Residual != nil {
+		ep.Residual = ep.Residual[i0*ep.ResidualStride:]
+	}
+	p.setEpilogue(&ep)
+	return p
+}
+
 // convertLeast is the number of elements from which a second core helps to convert them.
 const convertLeast = 16 << 10
 

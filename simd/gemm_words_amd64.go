@@ -21,6 +21,9 @@ func wordKernelsOf(l Level, x Math) (all []*wordKernel) {
 	case l == AVX2 && x == BF16:
 		return append(all, roundedAVX2)
 	case l == AVX2 && x == Int8:
+		if cpu.X86.HasAVXVNNI {
+			all = append(all, int8AVX2)
+		}
 		return append(all, int16AVX2)
 	case l == Generic && x == BF16:
 		return append(all, gemmGeneric.rounded())
@@ -101,6 +104,22 @@ var (
 		most:     most512Of,
 		scale:    scale512Of,
 	}
+	// AVX-VNNI has VPDPBUSD in 256 bits, for processors without AVX-512.
+	int8AVX2 = &wordKernel{
+		name: "avx2-vnni", numbers: 4, words: 1, block: wordBlock, chain: wordBlock,
+		kern: gemmAVX2.asWords(func(t *gemmTile) {
+			if t.panels > 1 {
+				tilesWideInt8256[t.rows](t)
+			} else {
+				tilesByRowInt8256[t.rows](t)
+			}
+		}, panels256[:], peak256q, peakInt8256Ops),
+		row:      int8Row256Of,
+		integers: true,
+		flip:     0x80808080, offset: 128,
+		most:  most256Of,
+		scale: scale256Of,
+	}
 	int16AVX2 = &wordKernel{
 		name: "avx2, products of 16 bits", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX2.asWords(func(t *gemmTile) {
@@ -126,6 +145,15 @@ func most512Of(src []float32) uint32 {
 
 func scale512Of(c []float32, less int32, row float32, cols []float32) {
 	scale512(&c[0], len(c), less, row, &cols[0])
+}
+
+func int8Row256Of(dst, src []float32, inverse float32, flip uint32) (sum int32) {
+	const step = 4 * lanes256
+	if blocks := len(src) / step; blocks > 0 {
+		sum = int8Row256(&dst[0], &src[0], blocks, inverse, flip)
+		dst, src = dst[blocks*step/4:], src[blocks*step:]
+	}
+	return sum + int8RowGeneric(dst, src, inverse, flip)
 }
 
 func int16Row256Of(dst, src []float32, inverse float32, flip uint32) (sum int32) {

@@ -20,6 +20,1668 @@ DATA edge256<>+112(SB)/8, $0
 DATA edge256<>+120(SB)/8, $0
 GLOBL edge256<>(SB), RODATA|NOPTR, $128
 
+// func gemm256rq1(t *gemmTile)
+// Tiles of 1×16, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256rq1(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	LEAQ (R11)(R11*2), R8
+	MOVQ 136(DI), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 0(DI), AX
+	MOVQ AX, 168(DI)
+tile:
+	MOVQ 168(DI), AX
+	MOVQ 8(DI), R13
+	// The tile of C will be written; fetch it while the sums form.
+	MOVQ DX, CX
+	PREFETCHT0 (CX)
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	SUBQ $4, CX
+	JLT rest
+	PCALIGN $32
+four:
+	PREFETCHT1 (R15)
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VMOVUPS (R13)(R11*1), Y12
+	VMOVUPS 32(R13)(R11*1), Y13
+	VBROADCASTSS 4(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VMOVUPS (R13)(R11*2), Y12
+	VMOVUPS 32(R13)(R11*2), Y13
+	VBROADCASTSS 8(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VMOVUPS (R13)(R8*1), Y12
+	VMOVUPS 32(R13)(R8*1), Y13
+	VBROADCASTSS 12(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	ADDQ $16, AX
+	LEAQ (R13)(R11*4), R13
+	ADDQ 160(DI), R15
+	SUBQ $4, CX
+	JGE four
+rest:
+	ADDQ $4, CX
+	JLE store
+one:
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	ADDQ $4, AX
+	ADDQ R11, R13
+	DECQ CX
+	JNE one
+store:
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 96(DI), $16
+	JNE edge
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD (CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+write:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ 72(DI), DX
+	JMP next
+edge:
+	// Y12 and Y13 are the lane masks of the columns that exist.
+	MOVQ $16, R12
+	SUBQ 96(DI), R12
+	LEAQ edge256<>(SB), CX
+	VMOVUPS (CX)(R12*4), Y12
+	VMOVUPS 32(CX)(R12*4), Y13
+	CMPQ 120(DI), $0
+	JEQ writeedge
+	MOVQ DX, CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y0, Y0
+	VPADDD Y15, Y1, Y1
+writeedge:
+	VMASKMOVPS Y0, Y12, (DX)
+	VMASKMOVPS Y1, Y13, 32(DX)
+	ADDQ 72(DI), DX
+next:
+	MOVQ 56(DI), AX
+	ADDQ AX, 168(DI)
+	ADDQ 152(DI), R15
+	DECQ 80(DI)
+	JNE tile
+	VZEROUPPER
+	RET
+
+// func gemm256rq2(t *gemmTile)
+// Tiles of 2×16, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256rq2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	LEAQ (R11)(R11*2), R8
+	MOVQ 136(DI), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 0(DI), AX
+	MOVQ AX, 168(DI)
+tile:
+	MOVQ 168(DI), AX
+	MOVQ 8(DI), R13
+	// The tile of C will be written; fetch it while the sums form.
+	MOVQ DX, CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	SUBQ $4, CX
+	JLT rest
+	PCALIGN $32
+four:
+	PREFETCHT1 (R15)
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VMOVUPS (R13)(R11*1), Y12
+	VMOVUPS 32(R13)(R11*1), Y13
+	VBROADCASTSS 4(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VMOVUPS (R13)(R11*2), Y12
+	VMOVUPS 32(R13)(R11*2), Y13
+	VBROADCASTSS 8(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VMOVUPS (R13)(R8*1), Y12
+	VMOVUPS 32(R13)(R8*1), Y13
+	VBROADCASTSS 12(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	ADDQ $16, AX
+	LEAQ (R13)(R11*4), R13
+	ADDQ 160(DI), R15
+	SUBQ $4, CX
+	JGE four
+rest:
+	ADDQ $4, CX
+	JLE store
+one:
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	ADDQ $4, AX
+	ADDQ R11, R13
+	DECQ CX
+	JNE one
+store:
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 96(DI), $16
+	JNE edge
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD (CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y2, Y2
+	VPADDD 32(CX), Y3, Y3
+write:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ 72(DI), DX
+	JMP next
+edge:
+	// Y12 and Y13 are the lane masks of the columns that exist.
+	MOVQ $16, R12
+	SUBQ 96(DI), R12
+	LEAQ edge256<>(SB), CX
+	VMOVUPS (CX)(R12*4), Y12
+	VMOVUPS 32(CX)(R12*4), Y13
+	CMPQ 120(DI), $0
+	JEQ writeedge
+	MOVQ DX, CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y0, Y0
+	VPADDD Y15, Y1, Y1
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y2, Y2
+	VPADDD Y15, Y3, Y3
+writeedge:
+	VMASKMOVPS Y0, Y12, (DX)
+	VMASKMOVPS Y1, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y2, Y12, (DX)
+	VMASKMOVPS Y3, Y13, 32(DX)
+	ADDQ 72(DI), DX
+next:
+	MOVQ 56(DI), AX
+	ADDQ AX, 168(DI)
+	ADDQ 152(DI), R15
+	DECQ 80(DI)
+	JNE tile
+	VZEROUPPER
+	RET
+
+// func gemm256rq3(t *gemmTile)
+// Tiles of 3×16, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256rq3(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	LEAQ (R11)(R11*2), R8
+	MOVQ 136(DI), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 0(DI), AX
+	MOVQ AX, 168(DI)
+tile:
+	MOVQ 168(DI), AX
+	MOVQ 8(DI), R13
+	// The tile of C will be written; fetch it while the sums form.
+	MOVQ DX, CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	SUBQ $4, CX
+	JLT rest
+	PCALIGN $32
+four:
+	PREFETCHT1 (R15)
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VMOVUPS (R13)(R11*1), Y12
+	VMOVUPS 32(R13)(R11*1), Y13
+	VBROADCASTSS 4(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 4(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VMOVUPS (R13)(R11*2), Y12
+	VMOVUPS 32(R13)(R11*2), Y13
+	VBROADCASTSS 8(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 8(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VMOVUPS (R13)(R8*1), Y12
+	VMOVUPS 32(R13)(R8*1), Y13
+	VBROADCASTSS 12(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 12(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	ADDQ $16, AX
+	LEAQ (R13)(R11*4), R13
+	ADDQ 160(DI), R15
+	SUBQ $4, CX
+	JGE four
+rest:
+	ADDQ $4, CX
+	JLE store
+one:
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	ADDQ $4, AX
+	ADDQ R11, R13
+	DECQ CX
+	JNE one
+store:
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 96(DI), $16
+	JNE edge
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD (CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y2, Y2
+	VPADDD 32(CX), Y3, Y3
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y4, Y4
+	VPADDD 32(CX), Y5, Y5
+write:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ 72(DI), DX
+	JMP next
+edge:
+	// Y12 and Y13 are the lane masks of the columns that exist.
+	MOVQ $16, R12
+	SUBQ 96(DI), R12
+	LEAQ edge256<>(SB), CX
+	VMOVUPS (CX)(R12*4), Y12
+	VMOVUPS 32(CX)(R12*4), Y13
+	CMPQ 120(DI), $0
+	JEQ writeedge
+	MOVQ DX, CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y0, Y0
+	VPADDD Y15, Y1, Y1
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y2, Y2
+	VPADDD Y15, Y3, Y3
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y4, Y4
+	VPADDD Y15, Y5, Y5
+writeedge:
+	VMASKMOVPS Y0, Y12, (DX)
+	VMASKMOVPS Y1, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y2, Y12, (DX)
+	VMASKMOVPS Y3, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y4, Y12, (DX)
+	VMASKMOVPS Y5, Y13, 32(DX)
+	ADDQ 72(DI), DX
+next:
+	MOVQ 56(DI), AX
+	ADDQ AX, 168(DI)
+	ADDQ 152(DI), R15
+	DECQ 80(DI)
+	JNE tile
+	VZEROUPPER
+	RET
+
+// func gemm256rq4(t *gemmTile)
+// Tiles of 4×16, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256rq4(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	LEAQ (R11)(R11*2), R8
+	MOVQ 136(DI), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 0(DI), AX
+	MOVQ AX, 168(DI)
+tile:
+	MOVQ 168(DI), AX
+	MOVQ 8(DI), R13
+	// The tile of C will be written; fetch it while the sums form.
+	MOVQ DX, CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	SUBQ $4, CX
+	JLT rest
+	PCALIGN $32
+four:
+	PREFETCHT1 (R15)
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS (AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VMOVUPS (R13)(R11*1), Y12
+	VMOVUPS 32(R13)(R11*1), Y13
+	VBROADCASTSS 4(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 4(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VMOVUPS (R13)(R11*2), Y12
+	VMOVUPS 32(R13)(R11*2), Y13
+	VBROADCASTSS 8(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 8(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VMOVUPS (R13)(R8*1), Y12
+	VMOVUPS 32(R13)(R8*1), Y13
+	VBROADCASTSS 12(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 12(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	ADDQ $16, AX
+	LEAQ (R13)(R11*4), R13
+	ADDQ 160(DI), R15
+	SUBQ $4, CX
+	JGE four
+rest:
+	ADDQ $4, CX
+	JLE store
+one:
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS (AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	ADDQ $4, AX
+	ADDQ R11, R13
+	DECQ CX
+	JNE one
+store:
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+	VPADDD 192(CX), Y6, Y6
+	VPADDD 224(CX), Y7, Y7
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS Y7, 224(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 96(DI), $16
+	JNE edge
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD (CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y2, Y2
+	VPADDD 32(CX), Y3, Y3
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y4, Y4
+	VPADDD 32(CX), Y5, Y5
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y6, Y6
+	VPADDD 32(CX), Y7, Y7
+write:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ 72(DI), DX
+	JMP next
+edge:
+	// Y12 and Y13 are the lane masks of the columns that exist.
+	MOVQ $16, R12
+	SUBQ 96(DI), R12
+	LEAQ edge256<>(SB), CX
+	VMOVUPS (CX)(R12*4), Y12
+	VMOVUPS 32(CX)(R12*4), Y13
+	CMPQ 120(DI), $0
+	JEQ writeedge
+	MOVQ DX, CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y0, Y0
+	VPADDD Y15, Y1, Y1
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y2, Y2
+	VPADDD Y15, Y3, Y3
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y4, Y4
+	VPADDD Y15, Y5, Y5
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y6, Y6
+	VPADDD Y15, Y7, Y7
+writeedge:
+	VMASKMOVPS Y0, Y12, (DX)
+	VMASKMOVPS Y1, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y2, Y12, (DX)
+	VMASKMOVPS Y3, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y4, Y12, (DX)
+	VMASKMOVPS Y5, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y6, Y12, (DX)
+	VMASKMOVPS Y7, Y13, 32(DX)
+	ADDQ 72(DI), DX
+next:
+	MOVQ 56(DI), AX
+	ADDQ AX, 168(DI)
+	ADDQ 152(DI), R15
+	DECQ 80(DI)
+	JNE tile
+	VZEROUPPER
+	RET
+
+// func gemm256rq5(t *gemmTile)
+// Tiles of 5×16, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256rq5(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	LEAQ (R11)(R11*2), R8
+	MOVQ 136(DI), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 0(DI), AX
+	MOVQ AX, 168(DI)
+tile:
+	MOVQ 168(DI), AX
+	MOVQ 8(DI), R13
+	// The tile of C will be written; fetch it while the sums form.
+	MOVQ DX, CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	SUBQ $4, CX
+	JLT rest
+	PCALIGN $32
+four:
+	PREFETCHT1 (R15)
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS (AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VMOVUPS (R13)(R11*1), Y12
+	VMOVUPS 32(R13)(R11*1), Y13
+	VBROADCASTSS 4(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 4(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS 4(AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VMOVUPS (R13)(R11*2), Y12
+	VMOVUPS 32(R13)(R11*2), Y13
+	VBROADCASTSS 8(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 8(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS 8(AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VMOVUPS (R13)(R8*1), Y12
+	VMOVUPS 32(R13)(R8*1), Y13
+	VBROADCASTSS 12(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 12(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS 12(AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	ADDQ $16, AX
+	LEAQ (R13)(R11*4), R13
+	ADDQ 160(DI), R15
+	SUBQ $4, CX
+	JGE four
+rest:
+	ADDQ $4, CX
+	JLE store
+one:
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS (AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	ADDQ $4, AX
+	ADDQ R11, R13
+	DECQ CX
+	JNE one
+store:
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+	VPADDD 192(CX), Y6, Y6
+	VPADDD 224(CX), Y7, Y7
+	VPADDD 256(CX), Y8, Y8
+	VPADDD 288(CX), Y9, Y9
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS Y7, 224(CX)
+	VMOVUPS Y8, 256(CX)
+	VMOVUPS Y9, 288(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 96(DI), $16
+	JNE edge
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD (CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y2, Y2
+	VPADDD 32(CX), Y3, Y3
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y4, Y4
+	VPADDD 32(CX), Y5, Y5
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y6, Y6
+	VPADDD 32(CX), Y7, Y7
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y8, Y8
+	VPADDD 32(CX), Y9, Y9
+write:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ 72(DI), DX
+	JMP next
+edge:
+	// Y12 and Y13 are the lane masks of the columns that exist.
+	MOVQ $16, R12
+	SUBQ 96(DI), R12
+	LEAQ edge256<>(SB), CX
+	VMOVUPS (CX)(R12*4), Y12
+	VMOVUPS 32(CX)(R12*4), Y13
+	CMPQ 120(DI), $0
+	JEQ writeedge
+	MOVQ DX, CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y0, Y0
+	VPADDD Y15, Y1, Y1
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y2, Y2
+	VPADDD Y15, Y3, Y3
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y4, Y4
+	VPADDD Y15, Y5, Y5
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y6, Y6
+	VPADDD Y15, Y7, Y7
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y8, Y8
+	VPADDD Y15, Y9, Y9
+writeedge:
+	VMASKMOVPS Y0, Y12, (DX)
+	VMASKMOVPS Y1, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y2, Y12, (DX)
+	VMASKMOVPS Y3, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y4, Y12, (DX)
+	VMASKMOVPS Y5, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y6, Y12, (DX)
+	VMASKMOVPS Y7, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y8, Y12, (DX)
+	VMASKMOVPS Y9, Y13, 32(DX)
+	ADDQ 72(DI), DX
+next:
+	MOVQ 56(DI), AX
+	ADDQ AX, 168(DI)
+	ADDQ 152(DI), R15
+	DECQ 80(DI)
+	JNE tile
+	VZEROUPPER
+	RET
+
+// func gemm256rq6(t *gemmTile)
+// Tiles of 6×16, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256rq6(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	LEAQ (R11)(R11*2), R8
+	MOVQ 136(DI), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 0(DI), AX
+	MOVQ AX, 168(DI)
+tile:
+	MOVQ 168(DI), AX
+	LEAQ (AX)(R9*4), BX
+	ADDQ R9, BX
+	MOVQ 8(DI), R13
+	// The tile of C will be written; fetch it while the sums form.
+	MOVQ DX, CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	ADDQ 72(DI), CX
+	PREFETCHT0 (CX)
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	SUBQ $4, CX
+	JLT rest
+	PCALIGN $32
+four:
+	PREFETCHT1 (R15)
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS (AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VBROADCASTSS (BX), Y15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm10, ymm12, ymm15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm11, ymm13, ymm15
+	VMOVUPS (R13)(R11*1), Y12
+	VMOVUPS 32(R13)(R11*1), Y13
+	VBROADCASTSS 4(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 4(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 4(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS 4(AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VBROADCASTSS 4(BX), Y15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm10, ymm12, ymm15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm11, ymm13, ymm15
+	VMOVUPS (R13)(R11*2), Y12
+	VMOVUPS 32(R13)(R11*2), Y13
+	VBROADCASTSS 8(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 8(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 8(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS 8(AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VBROADCASTSS 8(BX), Y15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm10, ymm12, ymm15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm11, ymm13, ymm15
+	VMOVUPS (R13)(R8*1), Y12
+	VMOVUPS 32(R13)(R8*1), Y13
+	VBROADCASTSS 12(AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS 12(AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS 12(AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS 12(AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VBROADCASTSS 12(BX), Y15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm10, ymm12, ymm15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm11, ymm13, ymm15
+	ADDQ $16, AX
+	ADDQ $16, BX
+	LEAQ (R13)(R11*4), R13
+	ADDQ 160(DI), R15
+	SUBQ $4, CX
+	JGE four
+rest:
+	ADDQ $4, CX
+	JLE store
+one:
+	VMOVUPS (R13), Y12
+	VMOVUPS 32(R13), Y13
+	VBROADCASTSS (AX), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm0, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm1, ymm13, ymm14
+	VBROADCASTSS (AX)(R9*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm2, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm3, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe6; // {vex} vpdpbusd ymm4, ymm12, ymm14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xee; // {vex} vpdpbusd ymm5, ymm13, ymm14
+	VBROADCASTSS (AX)(R10*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf7; // {vex} vpdpbusd ymm6, ymm12, ymm15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xff; // {vex} vpdpbusd ymm7, ymm13, ymm15
+	VBROADCASTSS (AX)(R9*4), Y14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm12, ymm14
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm13, ymm14
+	VBROADCASTSS (BX), Y15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xd7; // {vex} vpdpbusd ymm10, ymm12, ymm15
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xdf; // {vex} vpdpbusd ymm11, ymm13, ymm15
+	ADDQ $4, AX
+	ADDQ $4, BX
+	ADDQ R11, R13
+	DECQ CX
+	JNE one
+store:
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+	VPADDD 192(CX), Y6, Y6
+	VPADDD 224(CX), Y7, Y7
+	VPADDD 256(CX), Y8, Y8
+	VPADDD 288(CX), Y9, Y9
+	VPADDD 320(CX), Y10, Y10
+	VPADDD 352(CX), Y11, Y11
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS Y7, 224(CX)
+	VMOVUPS Y8, 256(CX)
+	VMOVUPS Y9, 288(CX)
+	VMOVUPS Y10, 320(CX)
+	VMOVUPS Y11, 352(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 96(DI), $16
+	JNE edge
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD (CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y2, Y2
+	VPADDD 32(CX), Y3, Y3
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y4, Y4
+	VPADDD 32(CX), Y5, Y5
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y6, Y6
+	VPADDD 32(CX), Y7, Y7
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y8, Y8
+	VPADDD 32(CX), Y9, Y9
+	ADDQ 72(DI), CX
+	VPADDD (CX), Y10, Y10
+	VPADDD 32(CX), Y11, Y11
+write:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y4, (DX)
+	VMOVUPS Y5, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y6, (DX)
+	VMOVUPS Y7, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y10, (DX)
+	VMOVUPS Y11, 32(DX)
+	ADDQ 72(DI), DX
+	JMP next
+edge:
+	// Y12 and Y13 are the lane masks of the columns that exist.
+	MOVQ $16, R12
+	SUBQ 96(DI), R12
+	LEAQ edge256<>(SB), CX
+	VMOVUPS (CX)(R12*4), Y12
+	VMOVUPS 32(CX)(R12*4), Y13
+	CMPQ 120(DI), $0
+	JEQ writeedge
+	MOVQ DX, CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y0, Y0
+	VPADDD Y15, Y1, Y1
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y2, Y2
+	VPADDD Y15, Y3, Y3
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y4, Y4
+	VPADDD Y15, Y5, Y5
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y6, Y6
+	VPADDD Y15, Y7, Y7
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y8, Y8
+	VPADDD Y15, Y9, Y9
+	ADDQ 72(DI), CX
+	VMASKMOVPS (CX), Y12, Y14
+	VMASKMOVPS 32(CX), Y13, Y15
+	VPADDD Y14, Y10, Y10
+	VPADDD Y15, Y11, Y11
+writeedge:
+	VMASKMOVPS Y0, Y12, (DX)
+	VMASKMOVPS Y1, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y2, Y12, (DX)
+	VMASKMOVPS Y3, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y4, Y12, (DX)
+	VMASKMOVPS Y5, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y6, Y12, (DX)
+	VMASKMOVPS Y7, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y8, Y12, (DX)
+	VMASKMOVPS Y9, Y13, 32(DX)
+	ADDQ 72(DI), DX
+	VMASKMOVPS Y10, Y12, (DX)
+	VMASKMOVPS Y11, Y13, 32(DX)
+	ADDQ 72(DI), DX
+next:
+	MOVQ 56(DI), AX
+	ADDQ AX, 168(DI)
+	ADDQ 152(DI), R15
+	DECQ 80(DI)
+	JNE tile
+	VZEROUPPER
+	RET
+
+// func gemm256wq1(t *gemmTile)
+// One tile of 1×64 over 4 panels, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256wq1(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 0(DI), AX
+	MOVQ 8(DI), R13
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	MOVQ 112(DI), R8
+	LEAQ (R8)(R8*2), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	PCALIGN $32
+one:
+	VBROADCASTSS (AX), Y8
+	VMOVUPS (R13), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xc0; // {vex} vpdpbusd ymm0, ymm9, ymm8
+	VMOVUPS 32(R13), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc8; // {vex} vpdpbusd ymm1, ymm10, ymm8
+	VMOVUPS (R13)(R8*1), Y11
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x25; BYTE $0x50; BYTE $0xd0; // {vex} vpdpbusd ymm2, ymm11, ymm8
+	VMOVUPS 32(R13)(R8*1), Y12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd8; // {vex} vpdpbusd ymm3, ymm12, ymm8
+	VMOVUPS (R13)(R8*2), Y13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xe0; // {vex} vpdpbusd ymm4, ymm13, ymm8
+	VMOVUPS 32(R13)(R8*2), Y14
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xe8; // {vex} vpdpbusd ymm5, ymm14, ymm8
+	VMOVUPS (R13)(R15*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xf0; // {vex} vpdpbusd ymm6, ymm15, ymm8
+	VMOVUPS 32(R13)(R15*1), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xf8; // {vex} vpdpbusd ymm7, ymm9, ymm8
+	ADDQ R11, R13
+	ADDQ $4, AX
+	DECQ CX
+	JNE one
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+	VPADDD 192(CX), Y6, Y6
+	VPADDD 224(CX), Y7, Y7
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS Y7, 224(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+	VPADDD 192(CX), Y6, Y6
+	VPADDD 224(CX), Y7, Y7
+write:
+	VMOVUPS Y0, 0(DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, 64(DX)
+	VMOVUPS Y3, 96(DX)
+	VMOVUPS Y4, 128(DX)
+	VMOVUPS Y5, 160(DX)
+	VMOVUPS Y6, 192(DX)
+	VMOVUPS Y7, 224(DX)
+	VZEROUPPER
+	RET
+
+// func gemm256wq2(t *gemmTile)
+// One tile of 2×32 over 2 panels, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256wq2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 0(DI), AX
+	MOVQ 8(DI), R13
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	MOVQ 112(DI), R8
+	LEAQ (R8)(R8*2), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	PCALIGN $32
+one:
+	VBROADCASTSS (AX), Y8
+	VBROADCASTSS (AX)(R9*1), Y9
+	VMOVUPS (R13), Y10
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc0; // {vex} vpdpbusd ymm0, ymm10, ymm8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe1; // {vex} vpdpbusd ymm4, ymm10, ymm9
+	VMOVUPS 32(R13), Y11
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x25; BYTE $0x50; BYTE $0xc8; // {vex} vpdpbusd ymm1, ymm11, ymm8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x25; BYTE $0x50; BYTE $0xe9; // {vex} vpdpbusd ymm5, ymm11, ymm9
+	VMOVUPS (R13)(R8*1), Y12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd0; // {vex} vpdpbusd ymm2, ymm12, ymm8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf1; // {vex} vpdpbusd ymm6, ymm12, ymm9
+	VMOVUPS 32(R13)(R8*1), Y13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xd8; // {vex} vpdpbusd ymm3, ymm13, ymm8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xf9; // {vex} vpdpbusd ymm7, ymm13, ymm9
+	ADDQ R11, R13
+	ADDQ $4, AX
+	DECQ CX
+	JNE one
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+	VPADDD 192(CX), Y6, Y6
+	VPADDD 224(CX), Y7, Y7
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS Y7, 224(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	ADDQ 72(DI), CX
+	VPADDD 0(CX), Y4, Y4
+	VPADDD 32(CX), Y5, Y5
+	VPADDD 64(CX), Y6, Y6
+	VPADDD 96(CX), Y7, Y7
+write:
+	VMOVUPS Y0, 0(DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, 64(DX)
+	VMOVUPS Y3, 96(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y4, 0(DX)
+	VMOVUPS Y5, 32(DX)
+	VMOVUPS Y6, 64(DX)
+	VMOVUPS Y7, 96(DX)
+	VZEROUPPER
+	RET
+
+// func gemm256wq3(t *gemmTile)
+// One tile of 3×32 over 2 panels, A row-major, words of four integers of 8 bits.
+TEXT ·gemm256wq3(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 0(DI), AX
+	MOVQ 8(DI), R13
+	MOVQ 16(DI), DX
+	MOVQ 64(DI), R11
+	MOVQ 112(DI), R8
+	LEAQ (R8)(R8*2), R15
+	MOVQ 40(DI), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ 24(DI), CX
+	MOVQ CX, SI
+	MOVQ $0, R12
+chain:
+	MOVQ SI, CX
+	CMPQ CX, 32(DI)
+	CMOVQGT 32(DI), CX
+	SUBQ CX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	PCALIGN $32
+one:
+	VBROADCASTSS (AX), Y12
+	VBROADCASTSS (AX)(R9*1), Y13
+	VBROADCASTSS (AX)(R9*2), Y14
+	VMOVUPS (R13), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xc4; // {vex} vpdpbusd ymm0, ymm15, ymm12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xe5; // {vex} vpdpbusd ymm4, ymm15, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x05; BYTE $0x50; BYTE $0xc6; // {vex} vpdpbusd ymm8, ymm15, ymm14
+	VMOVUPS 32(R13), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xcc; // {vex} vpdpbusd ymm1, ymm15, ymm12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xed; // {vex} vpdpbusd ymm5, ymm15, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x05; BYTE $0x50; BYTE $0xce; // {vex} vpdpbusd ymm9, ymm15, ymm14
+	VMOVUPS (R13)(R8*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xd4; // {vex} vpdpbusd ymm2, ymm15, ymm12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xf5; // {vex} vpdpbusd ymm6, ymm15, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x05; BYTE $0x50; BYTE $0xd6; // {vex} vpdpbusd ymm10, ymm15, ymm14
+	VMOVUPS 32(R13)(R8*1), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xdc; // {vex} vpdpbusd ymm3, ymm15, ymm12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xfd; // {vex} vpdpbusd ymm7, ymm15, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x05; BYTE $0x50; BYTE $0xde; // {vex} vpdpbusd ymm11, ymm15, ymm14
+	ADDQ R11, R13
+	ADDQ $4, AX
+	DECQ CX
+	JNE one
+	MOVQ 128(DI), CX
+	CMPQ R12, $0
+	JEQ first
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	VPADDD 128(CX), Y4, Y4
+	VPADDD 160(CX), Y5, Y5
+	VPADDD 192(CX), Y6, Y6
+	VPADDD 224(CX), Y7, Y7
+	VPADDD 256(CX), Y8, Y8
+	VPADDD 288(CX), Y9, Y9
+	VPADDD 320(CX), Y10, Y10
+	VPADDD 352(CX), Y11, Y11
+first:
+	CMPQ SI, $0
+	JEQ last
+	VMOVUPS Y0, 0(CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS Y7, 224(CX)
+	VMOVUPS Y8, 256(CX)
+	VMOVUPS Y9, 288(CX)
+	VMOVUPS Y10, 320(CX)
+	VMOVUPS Y11, 352(CX)
+	MOVQ $1, R12
+	JMP chain
+last:
+	CMPQ 120(DI), $0
+	JEQ write
+	MOVQ DX, CX
+	VPADDD 0(CX), Y0, Y0
+	VPADDD 32(CX), Y1, Y1
+	VPADDD 64(CX), Y2, Y2
+	VPADDD 96(CX), Y3, Y3
+	ADDQ 72(DI), CX
+	VPADDD 0(CX), Y4, Y4
+	VPADDD 32(CX), Y5, Y5
+	VPADDD 64(CX), Y6, Y6
+	VPADDD 96(CX), Y7, Y7
+	ADDQ 72(DI), CX
+	VPADDD 0(CX), Y8, Y8
+	VPADDD 32(CX), Y9, Y9
+	VPADDD 64(CX), Y10, Y10
+	VPADDD 96(CX), Y11, Y11
+write:
+	VMOVUPS Y0, 0(DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, 64(DX)
+	VMOVUPS Y3, 96(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y4, 0(DX)
+	VMOVUPS Y5, 32(DX)
+	VMOVUPS Y6, 64(DX)
+	VMOVUPS Y7, 96(DX)
+	ADDQ 72(DI), DX
+	VMOVUPS Y8, 0(DX)
+	VMOVUPS Y9, 32(DX)
+	VMOVUPS Y10, 64(DX)
+	VMOVUPS Y11, 96(DX)
+	VZEROUPPER
+	RET
+
+// func peak256q(n int)
+// n rounds of 12 products of words of four integers of 8 bits, 8 lanes.
+TEXT ·peak256q(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	PCALIGN $32
+loop:
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xc5; // {vex} vpdpbusd ymm0, ymm12, ymm13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xcd; // {vex} vpdpbusd ymm1, ymm12, ymm13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd5; // {vex} vpdpbusd ymm2, ymm12, ymm13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xdd; // {vex} vpdpbusd ymm3, ymm12, ymm13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xe5; // {vex} vpdpbusd ymm4, ymm12, ymm13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xed; // {vex} vpdpbusd ymm5, ymm12, ymm13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf5; // {vex} vpdpbusd ymm6, ymm12, ymm13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xfd; // {vex} vpdpbusd ymm7, ymm12, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xc5; // {vex} vpdpbusd ymm8, ymm12, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xcd; // {vex} vpdpbusd ymm9, ymm12, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xd5; // {vex} vpdpbusd ymm10, ymm12, ymm13
+	BYTE $0xc4; BYTE $0x42; BYTE $0x1d; BYTE $0x50; BYTE $0xdd; // {vex} vpdpbusd ymm11, ymm12, ymm13
+	DECQ CX
+	JNE loop
+	VZEROUPPER
+	RET
+
 // func gemm256rm1(t *gemmTile)
 // Tiles of 1×16, A row-major, words of two integers of 16 bits.
 TEXT ·gemm256rm1(SB), NOSPLIT, $0-8
@@ -1792,6 +3454,64 @@ loop:
 	VPADDD Y14, Y11, Y11
 	DECQ CX
 	JNE loop
+	VZEROUPPER
+	RET
+
+DATA lanes256<>+0(SB)/4, $0
+DATA lanes256<>+4(SB)/4, $4
+DATA lanes256<>+8(SB)/4, $1
+DATA lanes256<>+12(SB)/4, $5
+DATA lanes256<>+16(SB)/4, $2
+DATA lanes256<>+20(SB)/4, $6
+DATA lanes256<>+24(SB)/4, $3
+DATA lanes256<>+28(SB)/4, $7
+GLOBL lanes256<>(SB), RODATA|NOPTR, $32
+
+// func int8Row256(dst, src *float32, blocks int, inverse float32, flip uint32) (sum int32)
+// Multiplies 32·blocks numbers by inverse, rounds them to integers of 8 bits, to nearest with ties to even, and sums those.
+// Four are in a word. Then the bits of flip change in each word.
+TEXT ·int8Row256(SB), NOSPLIT, $0-36
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), DX
+	VBROADCASTSS inverse+24(FP), Y5
+	MOVL flip+28(FP), AX
+	VMOVD AX, X6
+	VPBROADCASTD X6, Y6
+	VMOVUPS lanes256<>(SB), Y7
+	VPXOR Y4, Y4, Y4
+loop:
+	VMULPS 0(SI), Y5, Y0
+	VCVTPS2DQ Y0, Y0
+	VPADDD Y0, Y4, Y4
+	VMULPS 32(SI), Y5, Y1
+	VCVTPS2DQ Y1, Y1
+	VPADDD Y1, Y4, Y4
+	VMULPS 64(SI), Y5, Y2
+	VCVTPS2DQ Y2, Y2
+	VPADDD Y2, Y4, Y4
+	VMULPS 96(SI), Y5, Y3
+	VCVTPS2DQ Y3, Y3
+	VPADDD Y3, Y4, Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD Y0, Y7, Y0
+	VPXOR Y6, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $128, SI
+	ADDQ $32, DI
+	DECQ DX
+	JNE loop
+	VMOVUPS Y4, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDD X1, X0, X0
+	VPSHUFD $0x4e, X0, X1
+	VPADDD X1, X0, X0
+	VPSHUFD $0xb1, X0, X1
+	VPADDD X1, X0, X0
+	VMOVD X0, AX
+	MOVL AX, sum+32(FP)
 	VZEROUPPER
 	RET
 

@@ -26,7 +26,6 @@ func eachWords(t *testing.T, f func(t *testing.T, x Math, k *wordKernel)) {
 type wordProblem struct {
 	*problem
 	math  Math
-	ep    *Epilogue
 	slack []float64
 }
 
@@ -174,9 +173,9 @@ func newWordProblem(rng *rand.Rand, x Math, m, n, k int, value func() float32) *
 }
 
 func TestWords(t *testing.T) {
-	rounds := 300
+	rounds := 200
 	if testing.Short() {
-		rounds = 60
+		rounds = 15
 	}
 	eachWords(t, func(t *testing.T, x Math, k *wordKernel) {
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -201,7 +200,7 @@ func TestWordsOfStrangeNumbers(t *testing.T) {
 			values = numbers[:len(numbers)-2] // the instruction takes them for zero
 		}
 		rng := rand.New(rand.NewPCG(3, 4))
-		for range 50 {
+		for range 25 {
 			m, n, depth := 1+rng.IntN(20), 1+rng.IntN(70), 1+rng.IntN(40)
 			few := 1 + rng.IntN(len(values))
 			p := newWordProblem(rng, x, m, n, depth, func() float32 {
@@ -222,7 +221,11 @@ func TestWordsOfLongSums(t *testing.T) {
 			t.Skip("sums are float32")
 		}
 		rng := rand.New(rand.NewPCG(5, 6))
-		for _, depth := range []int{intSegment - 1, intSegment, intSegment + 1, 2*intSegment + 5} {
+		depths := []int{intSegment + 1, intSegment - 1, intSegment, 2*intSegment + 5}
+		if testing.Short() {
+			depths = depths[:1]
+		}
+		for _, depth := range depths {
 			// The largest sums there can be.
 			p := newWordProblem(rng, x, 2, 3, depth, func() float32 { return 1 })
 			p.run(t, nil)
@@ -271,4 +274,35 @@ func TestWordsDoNotAllocate(t *testing.T) {
 			t.Errorf("%g allocations", most)
 		}
 	})
+}
+
+// A product of very many rows makes words of some at a time. Each row has its bits and its part of the epilogue.
+func TestWordsOfManyRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	const n, k = 3, 5
+	m := sharedMost/48 + 100
+	a, b, rowBias, pre, residual := randomFloats(m*k, 1), randomFloats(n*k, 2), randomFloats(m, 3), make([]float32, m*n), randomFloats(m*n, 4)
+	for _, x := range []Math{BF16, Int8} {
+		for _, trans := range []bool{false, true} {
+			view := func(i, rows int) Matrix {
+				if trans {
+					return Matrix{a[i:], m, true}
+				}
+				return Matrix{a[i*k:][:rows*k], k, false}
+			}
+			ep := Epilogue{RowBias: rowBias, Pre: pre, PreStride: n, Act: ActRelu, Residual: residual, ResidualStride: n}
+			c := make([]float32, m*n)
+			x.Gemm(NewWorkers(2), m, n, k, view(0, m), Matrix{b, k, true}, 0, c, n, &ep)
+			for _, i := range []int{0, m / 2, m - 200, m - 1} {
+				out, outPre := make([]float32, n), make([]float32, n)
+				one := Epilogue{RowBias: rowBias[i:], Pre: outPre, PreStride: n, Act: ActRelu, Residual: residual[i*n:], ResidualStride: n}
+				x.Gemm(nil, 1, n, k, view(i, 1), Matrix{b, k, true}, 0, out, n, &one)
+				if !slices.Equal(out, c[i*n:][:n]) || !slices.Equal(outPre, pre[i*n:][:n]) {
+					t.Errorf("%v, transposed %t: row %d of %d is %v, alone %v", x, trans, i, m, c[i*n:][:n], out)
+				}
+			}
+		}
+	}
 }

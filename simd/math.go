@@ -13,8 +13,9 @@ const (
 	// Strict is float32 with the same bits everywhere, as [Gemm] describes.
 	Strict Math = iota
 	// Accurate takes float32 operands in three parts of bfloat16 each, and sums the six largest of their nine products
-	// in float32. Its error is about that of Strict. It pays where a matrix unit multiplies bfloat16 (AMX); elsewhere
-	// it is Strict.
+	// in float32. Its error is not above that of Strict. It pays where a matrix unit multiplies bfloat16 (AMX); elsewhere
+	// it is Strict. On a matrix unit, parts of numbers below 2^-126 count as zero, and an infinity makes the results of
+	// its row or column NaN.
 	Accurate
 	// BF16 rounds operands to bfloat16, to nearest with ties to even, and sums their products in float32. Where an
 	// instruction multiplies bfloat16, that may take operands and sums below 2^-126 for zero.
@@ -83,7 +84,7 @@ func (x Math) Kernel() string {
 // numbers in float32, and Accurate is Strict: neither is faster than Strict.
 func (x Math) Native() bool {
 	k := x.words()
-	return x == Strict || k != nil && k.numbers > k.words
+	return x == Strict || k != nil && k.numbers > 1
 }
 
 // check panics unless x is one of the arithmetics.
@@ -97,7 +98,7 @@ func (x Math) check(op string) {
 func (x Math) product(m, n, k int, beta float32) *gemmRun {
 	g := gemmRuns.get()
 	g.kern = gemmKernels[level]
-	g.m, g.n, g.k, g.block, g.chain, g.beta = m, n, k, kBlock, kChain, beta
+	g.m, g.n, g.k, g.numbers, g.block, g.chain, g.beta = m, n, k, k, kBlock, kChain, beta
 	if words := x.words(); words != nil {
 		g.useWords(words)
 	}

@@ -17,25 +17,19 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// prepare prepares a case, given its name and the number of threads. It returns the function that runs the case once.
-func prepare(words []string) (func() error, error) {
-	if len(words) == 2 && strings.HasPrefix(words[0], "detect:") {
-		threads, err := strconv.Atoi(words[1])
-		if err != nil {
-			return nil, err
-		}
-		name, size, _ := strings.Cut(strings.TrimPrefix(words[0], "detect:"), ":")
-		return detector(simd.NewWorkers(threads), name, size)
-	}
-	run, err := newCase(words)
-	if err != nil {
-		return nil, err
-	}
-	return func() error { run(); return nil }, nil
+// engine computes a case: on how many threads, in which arithmetic.
+type engine struct {
+	workers *simd.Workers
+	math    simd.Math
 }
 
-// newCase prepares a case that cannot fail when it runs.
-func newCase(words []string) (func(), error) {
+// tape returns a tape for inference.
+func (e engine) tape() *autograd.Tape {
+	return autograd.NewTape(autograd.Options{Workers: e.workers, Math: e.math})
+}
+
+// prepare prepares a case, given its name and the number of threads. It returns the function that runs the case once.
+func prepare(words []string) (func() error, error) {
 	if len(words) != 2 {
 		return nil, fmt.Errorf("expected a case and a number of threads")
 	}
@@ -43,9 +37,27 @@ func newCase(words []string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	workers := simd.NewWorkers(threads)
-	name, rest, _ := strings.Cut(words[0], ":")
+	name, arithmetic, found := strings.Cut(words[0], "@")
+	e := engine{workers: simd.NewWorkers(threads)}
+	if found {
+		if e.math, err = simd.ParseMath(arithmetic); err != nil {
+			return nil, err
+		}
+	}
+	name, rest, _ := strings.Cut(name, ":")
 	args := strings.Split(rest, ":")
+	if name == "detect" {
+		return detector(e, args)
+	}
+	run, err := newCase(e, name, args)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { run(); return nil }, nil
+}
+
+// newCase prepares a case that cannot fail when it runs.
+func newCase(e engine, name string, args []string) (func(), error) {
 	number := func(i int) int {
 		if i >= len(args) {
 			return 0
@@ -54,8 +66,18 @@ func newCase(words []string) (func(), error) {
 		return n
 	}
 	switch name {
+	case "train", "mae", "resnet18", "fcostrain", "finetune":
+		if e.math == simd.Int8 {
+			return nil, fmt.Errorf("%s trains: expected strict, accurate or bf16, found int8", name)
+		}
+	case "nms":
+		if e.math != simd.Strict {
+			return nil, fmt.Errorf("nms has no products: expected strict, found %v", e.math)
+		}
+	}
+	switch name {
 	case "gemm", "gemmpacked":
-		return gemm(workers, number(0), number(1), number(2), name == "gemmpacked"), nil
+		return gemm(e, number(0), number(1), number(2), name == "gemmpacked"), nil
 	case "vit":
 		c, err := preset(args[0])
 		if err != nil {
@@ -64,33 +86,33 @@ func newCase(words []string) (func(), error) {
 		if size := number(2); size > 0 {
 			c.ImageSize = size
 		}
-		return inference(workers, c, number(1)), nil
+		return inference(e, c, number(1)), nil
 	case "train":
 		c, err := preset(args[0])
 		if err != nil {
 			return nil, err
 		}
-		return training(workers, c, number(1)), nil
+		return training(e, c, number(1)), nil
 	case "mae":
-		return pretraining(workers, number(0)), nil
+		return pretraining(e, number(0)), nil
 	case "conv", "fastestdet", "r50fpn":
-		return images(workers, name, number), nil
+		return images(e, name, number), nil
 	case "resnet18":
-		return trainResNet(workers, number(0)), nil
+		return trainResNet(e, number(0)), nil
 	case "fcostrain":
-		return trainFCOS(workers, number(0), number(1), number(2)), nil
+		return trainFCOS(e, number(0), number(1), number(2)), nil
 	case "nms":
 		return suppression(number(0)), nil
 	case "lstm":
-		return lstm(workers, number(0), number(1), number(2)), nil
+		return lstm(e, number(0), number(1), number(2)), nil
 	case "clip":
-		return clipTower(workers, args[0], number(1))
+		return clipTower(e, args[0], number(1))
 	case "text":
-		return text(workers, args[0], number(1))
+		return text(e, args[0], number(1))
 	case "finetune":
-		return finetune(workers, args[0], number(1))
+		return finetune(e, args[0], number(1))
 	}
-	return nil, fmt.Errorf("unknown case %s", words[0])
+	return nil, fmt.Errorf("unknown case %s", name)
 }
 
 func preset(name string) (vit.Config, error) {
@@ -118,15 +140,15 @@ func random(n int) []float32 {
 	return x
 }
 
-func gemm(w *simd.Workers, m, k, n int, packed bool) func() {
+func gemm(e engine, m, k, n int, packed bool) func() {
 	a, b, c := random(m*k), random(n*k), make([]float32, m*n)
 	am := simd.Matrix{Data: a, Stride: k}
 	bm := simd.Matrix{Data: b, Stride: k, Trans: true}
 	if packed {
-		p := simd.Pack(w, k, n, bm, simd.PackOptions{})
-		return func() { simd.GemmPacked(w, m, am, p, 0, c, n, nil) }
+		p := simd.Pack(e.workers, k, n, bm, simd.PackOptions{Math: e.math})
+		return func() { simd.GemmPacked(e.workers, m, am, p, 0, c, n, nil) }
 	}
-	return func() { simd.Gemm(w, m, n, k, am, bm, 0, c, n, nil) }
+	return func() { e.math.Gemm(e.workers, m, n, k, am, bm, 0, c, n, nil) }
 }
 
 // readRate returns the GB/s at which threads read 256 MB, the best of three times.
@@ -147,10 +169,10 @@ func readRate(threads int) float64 {
 
 const classes = 1000
 
-func inference(w *simd.Workers, c vit.Config, batch int) func() {
+func inference(e engine, c vit.Config, batch int) func() {
 	m := vit.New(c, classes, rand.New(rand.NewPCG(1, 1)))
 	pixels := random(batch * 3 * c.ImageSize * c.ImageSize)
-	tape := autograd.NewTape(autograd.Options{Workers: w})
+	tape := e.tape()
 	out := make([]float32, batch*classes)
 	return func() {
 		m.Forward(tape.Input(pixels, batch, 3, c.ImageSize, c.ImageSize)).Floats(out)
@@ -158,11 +180,11 @@ func inference(w *simd.Workers, c vit.Config, batch int) func() {
 	}
 }
 
-func training(w *simd.Workers, c vit.Config, batch int) func() {
+func training(e engine, c vit.Config, batch int) func() {
 	m := vit.New(c, classes, rand.New(rand.NewPCG(1, 1)))
 	pixels := random(batch * 3 * c.ImageSize * c.ImageSize)
 	labels := make([]int, batch)
-	return step(w, m, func(t *autograd.Tape) *autograd.Tensor {
+	return step(e, m, func(t *autograd.Tape) *autograd.Tensor {
 		logits := m.Forward(t.Input(pixels, batch, 3, c.ImageSize, c.ImageSize))
 		return autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
 	})
@@ -215,26 +237,26 @@ func loop(words []string) (early, late float64, err error) {
 	return early, float64(peak.Memory()) / 1e6, err
 }
 
-func pretraining(w *simd.Workers, batch int) func() {
+func pretraining(e engine, batch int) func() {
 	c := mae.Base()
 	m := mae.New(c, rand.New(rand.NewPCG(1, 1)))
 	pixels := random(batch * 3 * c.ImageSize * c.ImageSize)
 	n := uint64(0)
-	return step(w, m, func(t *autograd.Tape) *autograd.Tensor {
+	return step(e, m, func(t *autograd.Tape) *autograd.Tensor {
 		n++
 		return m.Loss(t.Input(pixels, batch, 3, c.ImageSize, c.ImageSize), m.Masking(m.Noise(1, n, batch), batch))
 	})
 }
 
 // step returns a function that trains one step with AdamW. The batch is always the same.
-func step(w *simd.Workers, model any, loss func(t *autograd.Tape) *autograd.Tensor) func() {
+func step(e engine, model any, loss func(t *autograd.Tape) *autograd.Tensor) func() {
 	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05})
 	opt := train.NewAdamW(groups, train.AdamOptions{})
-	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: w})
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: e.workers, Math: e.math})
 	grads := autograd.NewGradients()
 	return func() {
 		loss(tape).Backward(grads)
-		opt.Step(grads, 1e-4, 1, w)
+		opt.Step(grads, 1e-4, 1, e.workers)
 		tape.Commit()
 		grads.Zero()
 		tape.Reset()

@@ -4,19 +4,17 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/clip"
-	"github.com/fovea-ml/fovea/simd"
 )
 
 // clipTower embeds images with CLIP B/32 or RN50, or texts that fill all places, with CLIP B/32.
-func clipTower(w *simd.Workers, tower string, batch int) (func(), error) {
+func clipTower(e engine, tower string, batch int) (func(), error) {
 	c := clip.BasePatch32()
 	if tower == "rn50" {
 		c = clip.ResNet50()
 	}
 	m := clip.New(c, rand.New(rand.NewPCG(1, 1)))
-	tape := autograd.NewTape(autograd.Options{Workers: w})
+	tape := e.tape()
 	out := make([]float32, batch*c.ProjectionDim)
 	switch tower {
 	case "image", "rn50":

@@ -7,7 +7,6 @@ import (
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/simd"
 )
 
 // The weights of these networks are random; bench/networks.py holds the same graphs in PyTorch.
@@ -23,7 +22,7 @@ func initialize(network any) {
 }
 
 // images returns a case of inference on pixels: "conv", "fastestdet" or "r50fpn".
-func images(w *simd.Workers, name string, number func(int) int) func() {
+func images(e engine, name string, number func(int) int) func() {
 	batch, channels, height, width := 1, 3, 480, 640
 	var network any
 	var forward func(x *autograd.Tensor)
@@ -49,7 +48,7 @@ func images(w *simd.Workers, name string, number func(int) int) func() {
 	}
 	initialize(network)
 	pixels := random(batch * channels * height * width)
-	tape := autograd.NewTape(autograd.Options{Workers: w})
+	tape := e.tape()
 	return func() {
 		forward(tape.Borrow(pixels, batch, channels, height, width))
 		tape.Reset()
@@ -57,11 +56,11 @@ func images(w *simd.Workers, name string, number func(int) int) func() {
 }
 
 // trainResNet returns a training step of ResNet-18.
-func trainResNet(w *simd.Workers, batch int) func() {
+func trainResNet(e engine, batch int) func() {
 	m := backbone.New(backbone.ResNet18(), classes, rand.New(rand.NewPCG(1, 1)))
 	pixels := random(batch * 3 * 224 * 224)
 	labels := make([]int, batch)
-	return step(w, m, func(t *autograd.Tape) *autograd.Tensor {
+	return step(e, m, func(t *autograd.Tape) *autograd.Tensor {
 		logits := m.Forward(t.Input(pixels, batch, 3, 224, 224))
 		return autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
 	})

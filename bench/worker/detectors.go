@@ -26,7 +26,8 @@ const cocoClasses = 91
 // detector returns a case of Detect, from an image to detections. Random weights would score all candidates alike. So the
 // logits of classes are scaled until the heads have as much work as on a photograph with many objects: NMS gets the 1000 best
 // candidates of each level of FCOS, or some thousand of Faster R-CNN.
-func detector(w *simd.Workers, name, size string) (func() error, error) {
+func detector(e engine, args []string) (func() error, error) {
+	name, size := args[0], strings.Join(args[1:], ":")
 	var height, width int
 	if _, err := fmt.Sscanf(size, "%dx%d", &height, &width); err != nil {
 		return nil, fmt.Errorf("expected a size such as 480x640, found %q", size)
@@ -45,7 +46,7 @@ func detector(w *simd.Workers, name, size string) (func() error, error) {
 			p.Update(func(v []float32) { simd.Scale(v, v, 60) })
 		}
 	}
-	m.Workers, m.Options.MinScore = w, &leastScore
+	m.Workers, m.Math, m.Options.MinScore = e.workers, e.math, &leastScore
 	if dir := os.Getenv(weightsVariable); dir != "" {
 		if err := m.Save(dir, detect.SaveOptions{}); err != nil {
 			return nil, err
@@ -73,7 +74,7 @@ func picture(height, width int) image.Image {
 
 // trainFCOS returns a training step of FCOS on ResNet-50 as torchvision fine-tunes it: frozen batch normalization, a frozen
 // stem and first stage, and eight objects in each image.
-func trainFCOS(w *simd.Workers, batch, height, width int) func() {
+func trainFCOS(e engine, batch, height, width int) func() {
 	m := detect.NewFCOS(detect.FCOSResNet50(), cocoClasses, rand.New(rand.NewPCG(1, 1)))
 	backbone.FreezeNorms(m)
 	m.Pyramid.Body.Freeze(1)
@@ -91,7 +92,7 @@ func trainFCOS(w *simd.Workers, batch, height, width int) func() {
 			truth[i].Classes = append(truth[i].Classes, 1+k)
 		}
 	}
-	return step(w, m, func(t *autograd.Tape) *autograd.Tensor {
+	return step(e, m, func(t *autograd.Tape) *autograd.Tensor {
 		l := m.Loss(t.Input(pixels, batch, 3, height, width), truth)
 		return autograd.Add(autograd.Add(l.Class, l.Box), l.Center)
 	})

@@ -4,19 +4,17 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/simd"
 )
 
-func lstm(w *simd.Workers, width, steps, batch int) func() {
+func lstm(e engine, width, steps, batch int) func() {
 	m := nn.NewLSTM(nn.RecurrentConfig{In: width, Width: width, Bias: true})
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, p := range nn.Parameters(m) {
 		nn.Uniform(rng, p, 1/math.Sqrt(float64(width)))
 	}
 	x := random(batch * steps * width)
-	tape := autograd.NewTape(autograd.Options{Workers: w})
+	tape := e.tape()
 	return func() {
 		m.Forward(tape.Borrow(x, batch, steps, width), nn.RecurrentInput{})
 		tape.Reset()

@@ -2,7 +2,8 @@
 //
 //	printf 'prepare vit:base:1 2\nrun 10\n' | go run ./bench/worker
 //
-// Package serve describes the requests. A case is a name and a number of threads, "prepare CASE THREADS":
+// Package serve describes the requests. A case is a name and a number of threads, "prepare CASE THREADS". Names may end in an
+// arithmetic: vit:base:1@bf16. Without it, or with @strict, a case runs in strict float32.
 //
 //	gemm:M:K:N         matrix product; the weights are packed during the product
 //	gemmpacked:M:K:N   matrix product with packed weights
@@ -23,7 +24,8 @@
 //
 // The worker has three more requests:
 //
-//	peak THREADS            answers the GFLOP/s of a loop of fused multiply-adds on registers
+//	kernel MATH             answers what computes products in an arithmetic
+//	peak THREADS MATH       answers the GFLOP/s of a loop on registers of the instruction that multiplies in it
 //	read THREADS            answers the GB/s of adding up numbers that lie in memory
 //	loop NAME BATCH STEPS   trains for STEPS steps; answers the peak memory in MB after 10 steps and after all
 package main
@@ -41,12 +43,23 @@ import (
 
 func main() {
 	serve.Requests(os.Stdin, os.Stdout, prepare, map[string]func([]string) (string, error){
-		"peak": func(words []string) (string, error) {
+		"kernel": func(words []string) (string, error) {
 			if len(words) != 1 {
-				return "", errors.New("expected a number of threads")
+				return "", errors.New("expected an arithmetic")
+			}
+			m, err := simd.ParseMath(words[0])
+			return m.Kernel(), err
+		},
+		"peak": func(words []string) (string, error) {
+			if len(words) != 2 {
+				return "", errors.New("expected a number of threads and an arithmetic")
 			}
 			threads, err := strconv.Atoi(words[0])
-			return fmt.Sprint(simd.FMAPeak(threads, 100*time.Millisecond)), err
+			if err != nil {
+				return "", err
+			}
+			m, err := simd.ParseMath(words[1])
+			return fmt.Sprint(m.Peak(threads, 100*time.Millisecond)), err
 		},
 		"read": func(words []string) (string, error) {
 			if len(words) != 1 {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/bert"
-	"github.com/fovea-ml/fovea/simd"
 )
 
 // encoder returns the configuration of a text encoder and the number of tokens of its texts: minilm (MiniLM-L6) or bert
@@ -34,13 +33,13 @@ func sequences(tokens, batch int) bert.Input {
 }
 
 // text computes hidden states.
-func text(w *simd.Workers, name string, batch int) (func(), error) {
+func text(e engine, name string, batch int) (func(), error) {
 	c, tokens, err := encoder(name)
 	if err != nil {
 		return nil, err
 	}
 	m, in := bert.New(c, bert.Features, 0, rand.New(rand.NewPCG(1, 1))), sequences(tokens, batch)
-	tape := autograd.NewTape(autograd.Options{Workers: w})
+	tape := e.tape()
 	return func() {
 		m.Hidden(tape, in)
 		tape.Reset()
@@ -48,14 +47,14 @@ func text(w *simd.Workers, name string, batch int) (func(), error) {
 }
 
 // finetune trains a classifier with two classes.
-func finetune(w *simd.Workers, name string, batch int) (func(), error) {
+func finetune(e engine, name string, batch int) (func(), error) {
 	c, tokens, err := encoder(name)
 	if err != nil {
 		return nil, err
 	}
 	m, in := bert.New(c, bert.SequenceClassification, 2, rand.New(rand.NewPCG(1, 1))), sequences(tokens, batch)
 	labels := make([]int, batch)
-	return step(w, m, func(t *autograd.Tape) *autograd.Tensor {
+	return step(e, m, func(t *autograd.Tape) *autograd.Tensor {
 		return autograd.CrossEntropy(m.Forward(t, in), labels, autograd.CrossEntropyOptions{})
 	}), nil
 }

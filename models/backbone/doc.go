@@ -18,7 +18,8 @@
 // that the head classifies. [Model.Forward] and [Model.Pooled] are the same for pixels on a tape. Decode photographs with
 // vision.DecodeFile or vision.Decode, with ApplyOrientation.
 //
-// Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes.
+// Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes, and
+// Model.Math the arithmetic of products.
 //
 // # Batch normalization
 //

@@ -75,8 +75,8 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Fit(classes) { // names of another classifier
-		c.ID2Label, c.Label2ID = nil, nil
+	if err := f.FitClasses(&c.Classes, classes); err != nil {
+		return nil, err
 	}
 	size := imageSize
 	if err := f.Resize(&size, &c); err != nil {
@@ -130,9 +130,6 @@ func configure(f *modelfolder.Folder) (Config, error) {
 		}
 		if err := f.Configure(&c); err != nil {
 			return c, err
-		}
-		if n := f.NumLabels(); n >= 0 && n != len(c.ID2Label) {
-			c.ID2Label, c.Label2ID = nil, nil
 		}
 		return c, nil
 	case modelfolder.Timm:

@@ -67,8 +67,12 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if task == MaskedWords && !p.masked || task == PreTraining && !p.masked && !p.sentence && !p.replaced {
 		task = Features
 	}
-	if !c.Fit(classes) || f.NumLabels() >= 0 && f.NumLabels() != len(c.ID2Label) {
+	named := task == SequenceClassification || task == TokenClassification
+	if !named && !c.Fit(classes) { // transformers has two names by default
 		c.ID2Label, c.Label2ID = nil, nil
+	}
+	if err := f.FitClasses(&c.Classes, classes); err != nil {
+		return nil, err
 	}
 	m := newModel(c, task, newHeads(c, task, p, classes))
 	m.Math = f.Math()

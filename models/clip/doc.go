@@ -34,7 +34,8 @@
 // Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Libraries differ in
 // images with alpha or a palette, and Model.Preprocess does as the model's own: vision.DecodeOptions.Alpha keeps both.
 // Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
-// reused. Model.Workers sets how many cores a call takes.
+// reused. Model.Workers sets how many cores a call takes, and
+// Model.Math the arithmetic of products.
 //
 // # Texts
 //

@@ -27,5 +27,5 @@ func best(scores []float32, least float32, most int) []int {
 	return at
 }
 
-// perLevel bounds the candidates of a level.
+// perLevel bounds the candidates of a level by default.
 const perLevel = 1000

@@ -173,7 +173,7 @@ func (d *CenterNet) Forward(pixels *autograd.Tensor) (heatmap, size, offset *aut
 const centerMost = 100
 
 // find implements [Network].
-func (d *CenterNet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *CenterNet) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
 	scales := d.Scales
 	if len(scales) == 0 {
 		scales = []float64{1}
@@ -190,12 +190,12 @@ func (d *CenterNet) find(t *autograd.Tape, images []*vision.Image, minScore floa
 			for i, m := range some {
 				views[i] = d.view(m, d.size, scale)
 			}
-			d.search(t, some, views, minScore, found[first:])
+			d.search(t, some, views, l.minScore, found[first:])
 		}
 	}
 	if len(scales) > 1 {
 		for i := range found {
-			found[i].soften(centerSigma, max(minScore, centerLeast))
+			found[i].soften(centerSigma, max(l.minScore, centerLeast))
 		}
 	}
 	return found

@@ -333,8 +333,8 @@ func (d *Darknet) prepare(m *vision.Image) []float32 {
 }
 
 // find implements [Network].
-func (d *Darknet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
-	return d.outputs.find(t, d.size, images, d.prepare, d.Forward, minScore)
+func (d *Darknet) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
+	return d.outputs.find(t, d.size, images, d.prepare, d.Forward, l.minScore)
 }
 
 func (d *Darknet) defaults() limits { return yoloDefaults }

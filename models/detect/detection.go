@@ -38,6 +38,20 @@ type Options struct {
 	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet, YOLOv1, DETR and
 	// YOLOS, 300 for RetinaNet, 100 for FCOS, Faster R-CNN and CenterNet, and the number of queries, mostly 300, for RT-DETR.
 	MaxDetections int
+
+	// The other options are those of torchvision's constructors for FCOS, RetinaNet and Faster R-CNN. Other detectors have no
+	// such steps, and ignore them.
+
+	// MaxCandidates bounds the candidates of a level of the feature pyramid, before overlapping ones are dropped
+	// (topk_candidates; rpn_pre_nms_top_n_test of Faster R-CNN). 0 means 1,000.
+	MaxCandidates int
+	// MaxProposals bounds the boxes of an image that the second stage of Faster R-CNN classifies (rpn_post_nms_top_n_test).
+	// 0 means 1,000.
+	MaxProposals int
+	// MinProposalScore is the least score of a box of the first stage (rpn_score_thresh).
+	MinProposalScore float32
+	// MaxProposalOverlap is MaxOverlap of the first stage (rpn_nms_thresh). nil means 0.7.
+	MaxProposalOverlap *float64
 }
 
 // limits are options without defaults.
@@ -45,6 +59,12 @@ type limits struct {
 	minScore float32
 	overlap  float64
 	most     int // 0 for no bound
+
+	// Of detectors with a feature pyramid, and of Faster R-CNN.
+	perLevel      int
+	proposals     int
+	proposalScore float32
+	proposalIoU   float64
 }
 
 // or returns the options, with those of a network where they are not set.
@@ -55,7 +75,13 @@ func (o Options) or(network limits) limits {
 	if o.MaxOverlap != nil {
 		network.overlap = *o.MaxOverlap
 	}
+	if o.MaxProposalOverlap != nil {
+		network.proposalIoU = *o.MaxProposalOverlap
+	}
 	network.most = cmp.Or(o.MaxDetections, network.most)
+	network.perLevel = cmp.Or(o.MaxCandidates, network.perLevel)
+	network.proposals = cmp.Or(o.MaxProposals, network.proposals)
+	network.proposalScore = o.MinProposalScore
 	return network
 }
 

@@ -237,8 +237,8 @@ func sinePositions(mask []bool, n, height, across, width int) []float32 {
 }
 
 // find implements [Network].
-func (d *DETR) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
-	return findSet(t, images, d.Preprocess, minScore, func(pixels *autograd.Tensor) (logits, boxes *autograd.Tensor) {
+func (d *DETR) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
+	return findSet(t, images, d.Preprocess, l.minScore, func(pixels *autograd.Tensor) (logits, boxes *autograd.Tensor) {
 		return d.Forward(pixels, nil)
 	})
 }

@@ -3,6 +3,7 @@ package detect
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 )
 
 // detrNames are the names of transformers on disk and in memory, and those of the paper's code, whose joined projections
-// splitProjections divides.
+// rewritten divides.
 func detrNames(c DETRConfig) checkpoint.Names {
 	column := 1
 	if c.TimmNames {
@@ -68,17 +69,66 @@ var detrUnsupported = []modelfolder.Trace{
 	{Part: "row_embed", What: "learned positions of places"},
 }
 
-// yolosNames are the names of transformers, on disk and in memory.
+// yolosNames are the names of transformers, on disk and in memory, and those of the paper's code (hustvl/YOLOS).
 var yolosNames = names(slices.Concat([]checkpoint.Rule{
-	{"Patch", "vit.embeddings.patch_embeddings.projection"},
-	{"ClassToken", "vit.embeddings.cls_token"},
-	{"Detection", "vit.embeddings.detection_tokens"},
-	{"Positions", "vit.embeddings.position_embeddings"},
-	{"Mid", "vit.encoder.mid_position_embeddings", "vit.encoder.interpolation.mid_position_embeddings"},
-	{"Norm", "vit.layernorm"},
-	{"Class.Layers.{}", "class_labels_classifier.layers.{}"},
-	{"Box.Layers.{}", "bbox_predictor.layers.{}"},
-}, tower.Blocks("Blocks", "vit.encoder.layer")))
+	{"Patch", "vit.embeddings.patch_embeddings.projection", "backbone.patch_embed.proj"},
+	{"ClassToken", "vit.embeddings.cls_token", "backbone.cls_token"},
+	{"Detection", "vit.embeddings.detection_tokens", "backbone.det_token"},
+	{"Positions", "vit.embeddings.position_embeddings", "backbone.pos_embed"},
+	{"Mid", "vit.encoder.mid_position_embeddings", "vit.encoder.interpolation.mid_position_embeddings", "backbone.mid_pos_embed"},
+	{"Norm", "vit.layernorm", "backbone.norm"},
+	{"Class.Layers.{}", "class_labels_classifier.layers.{}", "class_embed.layers.{}"},
+	{"Box.Layers.{}", "bbox_predictor.layers.{}", "bbox_embed.layers.{}"},
+}, tower.Blocks("Blocks", "vit.encoder.layer", "backbone.blocks")))
+
+// yolosSizes are the sizes of the images that the positions of the released models are for, height and width, by the number of
+// patches.
+var yolosSizes = map[int][2]int{50 * 83: {800, 1333}, 32 * 54: {512, 864}, 50 * 84: {800, 1344}}
+
+// originalYOLOS returns the configuration of weights under the names of the paper's code (hustvl/YOLOS). The file tells the sizes. What
+// it does not tell is that of the released models: heads of 64 channels, or 6 heads for a width of 330, the epsilon of the
+// norms, and the shape of the grid of patches, which is a square for other numbers of patches than theirs.
+func originalYOLOS(f *modelfolder.Folder) (Config, error) {
+	find := yolosNames.Finder(f.Weights)
+	var err error
+	dim := func(param string, dims, i int) int {
+		t, ok := find(param)
+		if ok && len(t.Shape) == dims {
+			return t.Shape[i]
+		}
+		if err == nil {
+			err = fmt.Errorf("a YOLOS: expected a tensor of %d dimensions for %s, found the shape %v", dims, param, t.Shape)
+		}
+		return 1
+	}
+	o := yolosDefaults()
+	o.LayerNormEps = 1e-6
+	o.HiddenSize, o.PatchSize = dim("Patch.Weight", 4, 0), dim("Patch.Weight", 4, 3)
+	o.IntermediateSize, o.NumDetectionTokens = dim("Blocks.0.MLP.FC1.Weight", 2, 0), dim("Detection", 3, 1)
+	if o.NumAttentionHeads = o.HiddenSize / 64; o.HiddenSize == 330 {
+		o.NumAttentionHeads = 6
+	}
+	for o.NumHiddenLayers = 0; ; o.NumHiddenLayers++ {
+		if _, ok := find(fmt.Sprintf("Blocks.%d.Norm1.Weight", o.NumHiddenLayers)); !ok {
+			break
+		}
+	}
+	_, o.QKVBias = find("Blocks.0.Attention.QKV.Bias")
+	_, o.UseMidPositionEmbeddings = find("Mid")
+	patches := dim("Positions", 3, 1) - 1 - o.NumDetectionTokens
+	if err != nil {
+		return Config{}, err
+	}
+	size, known := yolosSizes[patches]
+	if side := int(math.Sqrt(float64(max(0, patches)))); !known {
+		if side*side != patches {
+			return Config{}, fmt.Errorf("positions of %d patches: expected those of a released YOLOS or of square images", patches)
+		}
+		size = [2]int{side * o.PatchSize, side * o.PatchSize}
+	}
+	o.SetSize(size[0], size[1])
+	return Config{ModelType: yolosType, YOLOS: &o}, nil
+}
 
 // originalDETR returns the configuration of weights under the names of the paper's code (facebookresearch/detr), and
 // the weights with divided projections. The file tells the sizes. What it does not tell is that of the released models:
@@ -145,27 +195,33 @@ func originalDETR(f *modelfolder.Folder) (Config, *checkpoint.File, error) {
 		}
 	}
 	o.EncoderAttentionHeads, o.DecoderAttentionHeads = heads, heads
-	if w, err = splitProjections(w); err != nil {
+	if w, err = rewritten(w, func(name string) string { return name }); err != nil {
 		return c, nil, err
 	}
 	return c, w, nil
 }
 
-// splitProjections divides the joined projections of PyTorch's attention in three: in_proj_weight becomes q_proj.weight,
-// k_proj.weight and v_proj.weight.
-func splitProjections(w *checkpoint.File) (*checkpoint.File, error) {
+// rewritten returns the tensors of a file under other names, without those whose new name is "". It divides the joined projections of
+// PyTorch's attention in three: in_proj_weight becomes q_proj.weight, k_proj.weight and v_proj.weight.
+func rewritten(w *checkpoint.File, rename func(name string) string) (*checkpoint.File, error) {
 	var entries []checkpoint.Entry
 	room := int64(1 << 20) // of bytes: tensors of a file can be views of the same ones
 	for _, p := range w.Parts() {
 		room += 16 * int64(p.Size) // the file may be compressed
 	}
 	for t := range w.Tensors() {
+		name := rename(t.Name)
+		if name == "" {
+			continue
+		}
 		if room -= 4 * int64(t.Len()); room < 0 {
 			return nil, fmt.Errorf("%s: its tensors are much larger than the file", t.Name)
 		}
-		stem, kind, joined := strings.Cut(t.Name, "in_proj_")
+		stem, kind, joined := strings.Cut(name, "in_proj_")
 		if !joined {
-			entries = append(entries, t.Entry())
+			e := t.Entry()
+			e.Name = name
+			entries = append(entries, e)
 			continue
 		}
 		if len(t.Shape) == 0 || t.Shape[0]%3 != 0 {

@@ -28,7 +28,7 @@ func TestTransformers(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "detect_detr.py", dir)
 	check := []string{"check"}
-	for _, name := range []string{"detr", "auxiliary", "dc5", "original", "yolos", "yolos_plain"} {
+	for _, name := range []string{"detr", "auxiliary", "dc5", "original", "yolos", "yolos_square", "yolos_original", "yolos_plain"} {
 		t.Run(name, func(t *testing.T) {
 			folder, file := compareSet(t, dir, name)
 			check = append(check, folder, file)
@@ -44,8 +44,15 @@ func TestTransformers(t *testing.T) {
 
 // compareSet compares a form of the script. It returns a folder that it saved, and a file with the outputs of the model in it.
 func compareSet(t *testing.T, dir, name string) (folder, file string) {
-	at, g := filepath.Join(dir, name), golden.Load(t, filepath.Join(dir, strings.Replace(name, "original", "dc5", 1)+".safetensors"))
-	if name == "original" {
+	form, ofPaper := name, name == "original" || name == "yolos_original"
+	switch name {
+	case "original":
+		form = "dc5"
+	case "yolos_original":
+		form = "yolos_square"
+	}
+	at, g := filepath.Join(dir, name), golden.Load(t, filepath.Join(dir, form+".safetensors"))
+	if ofPaper {
 		at += ".pth"
 	}
 	m, err := Open(at, LoadOptions{})
@@ -55,8 +62,8 @@ func compareSet(t *testing.T, dir, name string) (folder, file string) {
 	if got, want := nn.Count(m.Network), int(g.Floats("parameters")[0]); got != want {
 		t.Errorf("found %d parameters, expected %d", got, want)
 	}
-	if name == "original" {
-		p := &m.Network.(*DETR).Preprocess
+	if ofPaper {
+		p := m.Network.(setNetwork).preparing()
 		if !m.PreprocessAssumed || p.Width != 800 {
 			t.Errorf("the preprocessing is %+v", p)
 		}

@@ -28,7 +28,8 @@
 // [Box] says, and detections are sorted by score. [Options] sets the least score, and how much boxes may overlap. Decode
 // photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation. Package vision/draw draws what was found.
 //
-// Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes.
+// Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes, and
+// Model.Math the arithmetic of products.
 //
 // # Training
 //

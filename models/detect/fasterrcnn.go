@@ -40,9 +40,9 @@ type FasterRCNN struct {
 
 const (
 	rcnnAnchors  = 3    // at a place: three shapes
-	proposalsPer = 1000 // of a level, and of an image
-	proposalIoU  = 0.7
-	binsOfBox    = 7 // rows and columns of features of a box
+	proposalsPer = 1000 // of a level, and of an image, in inference by default
+	proposalIoU  = 0.7  // by default
+	binsOfBox    = 7    // rows and columns of features of a box
 	leastSide    = 1e-3
 	leastBox     = 1e-2
 )
@@ -123,7 +123,7 @@ func (p *proposing) anchors(level, height, width int) []boxes.Box {
 
 // proposals returns the boxes that may hold an object in each image of a batch: the best of each level, without those that
 // overlap a better one of the level (filter_proposals in torchvision/models/detection/rpn.py).
-func (d *FasterRCNN) proposals(levels []proposing, p prepared, most int) [][]boxes.Box {
+func (d *FasterRCNN) proposals(levels []proposing, p prepared, lim limits) [][]boxes.Box {
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(p.sizes))
 	for k, l := range levels {
@@ -131,14 +131,14 @@ func (d *FasterRCNN) proposals(levels []proposing, p prepared, most int) [][]box
 		object, offsets := l.object.Floats(nil), l.offsets.Floats(nil)
 		for i := range found {
 			logits := object[i*len(anchors):][:len(anchors)]
-			top := best(logits, math32.Inf(-1), most)
+			top := best(logits, math32.Inf(-1), lim.perLevel)
 			scores := make([]float32, len(logits))
 			simd.Sigmoid(scores, logits)
 			codes := offsets[4*i*len(anchors):]
 			for _, a := range top {
 				var b [1]boxes.Box
 				boxes.Coder{}.Decode(b[:], codes[4*a:][:4], anchors[a:a+1])
-				if clipped := p.clip(i, b[0]); large(clipped, leastSide) {
+				if clipped := p.clip(i, b[0]); large(clipped, leastSide) && scores[a] >= lim.proposalScore {
 					found[i].add(clipped, scores[a], k) // levels stand for classes
 				}
 			}
@@ -146,8 +146,8 @@ func (d *FasterRCNN) proposals(levels []proposing, p prepared, most int) [][]box
 	}
 	out := make([][]boxes.Box, len(found))
 	for i, c := range found {
-		kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, proposalIoU)
-		for _, k := range kept[:min(len(kept), most)] {
+		kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, lim.proposalIoU)
+		for _, k := range kept[:min(len(kept), lim.proposals)] {
 			out[i] = append(out[i], c.boxes[k])
 		}
 	}
@@ -214,14 +214,14 @@ func (d *FasterRCNN) pool(levels []*autograd.Tensor, proposals [][]boxes.Box, p 
 }
 
 // find implements [Network].
-func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
 	p := d.resizing.prepare(t, images)
 	levels := d.Pyramid.Forward(p.pixels)
 	var first []proposing
 	for _, x := range levels {
 		first = append(first, d.propose(x))
 	}
-	proposals := d.proposals(first, p, proposalsPer)
+	proposals := d.proposals(first, p, l)
 	found := make([]candidates, len(images))
 	total := 0
 	for _, each := range proposals {
@@ -240,7 +240,7 @@ func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore flo
 		for _, proposal := range each {
 			for k := 1; k < d.classes; k++ {
 				score := scores[row*d.classes+k]
-				if !(score > minScore) {
+				if !(score > l.minScore) {
 					continue
 				}
 				var b [1]boxes.Box
@@ -256,7 +256,9 @@ func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore flo
 	return found
 }
 
-func (d *FasterRCNN) defaults() limits { return limits{minScore: 0.05, overlap: 0.5, most: 100} }
+func (d *FasterRCNN) defaults() limits {
+	return limits{minScore: 0.05, overlap: 0.5, most: 100, perLevel: proposalsPer, proposals: proposalsPer, proposalIoU: proposalIoU}
+}
 
 func (d *FasterRCNN) batch() int { return 1 } // as of FCOS
 

@@ -40,7 +40,7 @@ func (d *FasterRCNN) Loss(pixels *autograd.Tensor, sizes [][2]int, truth []Truth
 	}
 	var out FasterRCNNLosses
 	out.Object, out.Offsets = d.firstLoss(first, p, truth, rng)
-	proposals := d.proposals(first, p, d.proposed)
+	proposals := d.proposals(first, p, limits{perLevel: d.proposed, proposals: d.proposed, proposalIoU: proposalIoU})
 	out.Class, out.Box = d.secondLoss(levels, proposals, p, truth, rng)
 	return out
 }

@@ -138,7 +138,7 @@ func (d *FastestDet) prepare(dst []float32, m *vision.Image, size int) {
 }
 
 // find implements [Network].
-func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
 	plane := 3 * d.size * d.size
 	pixels := make([]float32, len(images)*plane)
 	t.Workers().For(len(images), func(i int) { d.prepare(pixels[i*plane:][:plane], images[i], d.size) })
@@ -147,7 +147,7 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 	raw := fastestRaw{cells: h * w, classes: class.Dim(1), object: object.Floats(nil), box: box.Floats(nil), class: class.Floats(nil)}
 	found := make([]candidates, len(images))
 	for i, m := range images {
-		found[i] = raw.decode(i, w, h, m, minScore)
+		found[i] = raw.decode(i, w, h, m, l.minScore)
 	}
 	return found
 }

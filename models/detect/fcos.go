@@ -88,7 +88,7 @@ func (l *fcosLevel) anchors(level, height, width int) []boxes.Box {
 }
 
 // find implements [Network].
-func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
 	p := d.resizing.prepare(t, images)
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(images))
@@ -105,7 +105,7 @@ func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) 
 			}
 			decoded := make([]boxes.Box, places)
 			boxes.Distances{}.Decode(decoded, box[4*i*places:][:4*places], anchors)
-			for _, s := range best(scores, minScore, perLevel) {
+			for _, s := range best(scores, l.minScore, l.perLevel) {
 				found[i].add(p.clip(i, decoded[s/d.classes]), scores[s], s%d.classes)
 			}
 		}
@@ -116,7 +116,9 @@ func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) 
 	return found
 }
 
-func (d *FCOS) defaults() limits { return limits{minScore: 0.2, overlap: 0.6, most: 100} }
+func (d *FCOS) defaults() limits {
+	return limits{minScore: 0.2, overlap: 0.6, most: 100, perLevel: perLevel}
+}
 
 // batch is 1, so that detections do not depend on the other images: smaller ones would get more zeros around them.
 func (d *FCOS) batch() int { return 1 }

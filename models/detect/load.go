@@ -98,6 +98,9 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a folder of transformers, with the model_type detr or yolos: config.json, preprocessor_config.json where it is there, and the
 //     weights. Those of panoptic segmentation and of DETR's variants are refused.
 //   - a file of weights of DETR's release (facebookresearch/detr, .pth), DC5 by its name
+//   - a file of weights of YOLOS's release (hustvl/YOLOS, .pth)
+//   - a file of weights of RT-DETR's release (lyuwenyu/RT-DETR, .pth), of both versions; discrete attention by "dsp" in its name.
+//     All blocks of the decoder count: rtdetr_r50vd_m, which its authors end after the third of six, ends after the last
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the
 // classes. Without names, a model of torchvision's or a DETR with 91 classes gets those of COCO, which have gaps, and
@@ -153,8 +156,8 @@ func read(f *modelfolder.Folder) (*Model, error) {
 			return nil, err
 		}
 	}
-	if n := f.NumLabels(); !c.Fit(classes) || f.Form == modelfolder.HuggingFace && n >= 0 && n != len(c.ID2Label) {
-		c.ID2Label, c.Label2ID = nil, nil
+	if err := f.FitClasses(&c.Classes, classes); err != nil {
+		return nil, err
 	}
 	m := New(c, classes, nil)
 	if d, ok := m.Network.(setNetwork); ok {
@@ -183,11 +186,22 @@ func configure(f *modelfolder.Folder) (Config, error) {
 	if _, ok := f.Find("Class.Predict.Conv.Weight"); ok {
 		return Fastest(), nil
 	}
-	if _, ok := probe.Finder(f.Weights)("DETR"); ok {
-		c, weights, err := originalDETR(f)
+	find := probe.Finder(f.Weights)
+	var original func(*modelfolder.Folder) (Config, *checkpoint.File, error)
+	if _, ok := find("DETR"); ok {
+		original = originalDETR
+	} else if _, ok := find("RTDETR"); ok {
+		original = originalRTDETR
+	}
+	if original != nil {
+		c, weights, err := original(f)
 		if err == nil {
 			f.Replace(weights)
 		}
+		return c, f.Checked(c, err)
+	}
+	if _, ok := find("YOLOS"); ok {
+		c, err := originalYOLOS(f)
 		return c, f.Checked(c, err)
 	}
 	read := pyramidOf

@@ -16,8 +16,8 @@ import (
 // Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
 // *[FasterRCNN], *[YOLOv1], *[CenterNet], *[Darknet], *[DETR], *[YOLOS] or *[RTDETR].
 type Network interface {
-	// find returns the candidates in images of any size, with scores above the least.
-	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
+	// find returns the candidates in images of any size, with scores above the least of the limits.
+	find(t *autograd.Tape, images []*vision.Image, l limits) []candidates
 	// defaults are those of Options.
 	defaults() limits
 	// batch is the number of images that are searched at once.
@@ -83,7 +83,7 @@ func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections
 				return &vision.BatchError{Index: first + i, Err: err}
 			}
 		}
-		for _, c := range m.Network.find(t, batch, limits.minScore) {
+		for _, c := range m.Network.find(t, batch, limits) {
 			found = append(found, c.detections(limits, labels))
 		}
 		return nil

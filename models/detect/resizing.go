@@ -50,6 +50,8 @@ func (r resizing) input(t *autograd.Tape, m *vision.Image, size int) input {
 	return stretched(pixels, height, width, m)
 }
 
+func (r *resizing) resized() *resizing { return r }
+
 func (r resizing) multiple() int { return divisor }
 
 // scaled returns a size that changes as another one does.

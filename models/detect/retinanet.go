@@ -80,7 +80,7 @@ func (l *retinaLevel) anchors(level, height, width int) []boxes.Box {
 }
 
 // find implements [Network].
-func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
 	p := d.resizing.prepare(t, images)
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(images))
@@ -91,7 +91,7 @@ func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore floa
 		for i := range images {
 			scores := class[i*len(anchors)*d.classes:][:len(anchors)*d.classes]
 			codes := box[4*i*len(anchors):]
-			for _, s := range best(scores, minScore, perLevel) {
+			for _, s := range best(scores, l.minScore, l.perLevel) {
 				a := s / d.classes
 				var b [1]boxes.Box
 				boxes.Coder{}.Decode(b[:], codes[4*a:][:4], anchors[a:a+1])
@@ -105,7 +105,9 @@ func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore floa
 	return found
 }
 
-func (d *RetinaNet) defaults() limits { return limits{minScore: 0.05, overlap: 0.5, most: 300} }
+func (d *RetinaNet) defaults() limits {
+	return limits{minScore: 0.05, overlap: 0.5, most: 300, perLevel: perLevel}
+}
 
 func (d *RetinaNet) batch() int { return 1 } // as of FCOS
 

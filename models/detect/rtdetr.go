@@ -353,7 +353,7 @@ func inverseSigmoid(x *autograd.Tensor) *autograd.Tensor {
 
 // find implements [Network]. Of each image it takes as many pairs of a query and a class as there are queries, by descending
 // score, or the best class of every query without UseFocalLoss (post_process_object_detection in transformers).
-func (d *RTDETR) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *RTDETR) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
 	pixels, h, w := prepareAll(t, &d.Preprocess, images...)
 	out := d.Forward(t.Borrow(pixels, len(images), 3, h, w))
 	scores := out.Logits[len(out.Logits)-1]
@@ -368,7 +368,7 @@ func (d *RTDETR) find(t *autograd.Tape, images []*vision.Image, minScore float32
 	found := make([]candidates, len(images))
 	for i, m := range images {
 		of := values[i*queries*d.classes:][:queries*d.classes]
-		for _, s := range d.choose(of, minScore) {
+		for _, s := range d.choose(of, l.minScore) {
 			b := places[4*(i*queries+s/d.classes):][:4]
 			box := boxes.FromCenter(b[0], b[1], b[2], b[3])
 			width, height := float32(m.Width), float32(m.Height)

@@ -63,6 +63,19 @@ func TestRTDETR(t *testing.T) {
 			saved = append(saved, folder)
 		})
 	}
+	for _, version := range []string{"1", "2"} {
+		t.Run("original "+version, func(t *testing.T) {
+			m, err := Open(filepath.Join(dir, "original_"+version+".pth"), LoadOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := m.Config.RTDETR; !m.PreprocessAssumed || m.Classes != 5 || c.NumQueries != 300 || c.second() != (version == "2") || (c.NumDenoising > 0) != (version == "1") {
+				t.Errorf("found %d classes and %+v", m.Classes, c)
+			}
+			g := golden.Load(t, filepath.Join(dir, "original_"+version+".tensors"))
+			compareRTDETROutputs(t, g, m.Network.(*RTDETR), 0, autograd.NewTape(autograd.Options{Debug: true}))
+		})
+	}
 	modeltest.Python(t, "detect_rtdetr.py", saved...)
 }
 
@@ -620,7 +633,7 @@ func TestRTDETRBroken(t *testing.T) {
 		if l := d.Loss(tape.Full(0.5, 1, 3, 64, 64), truth, rand.New(rand.NewPCG(1, 2))).Total.Float(); l == l {
 			t.Errorf("the loss is %v", l)
 		}
-		if found := d.find(autograd.NewTape(autograd.Options{}), []*vision.Image{vision.NewImage(9, 9, 3)}, 0.5); len(found) != 1 {
+		if found := d.find(autograd.NewTape(autograd.Options{}), []*vision.Image{vision.NewImage(9, 9, 3)}, limits{minScore: 0.5}); len(found) != 1 {
 			t.Errorf("found %v", found)
 		}
 	}

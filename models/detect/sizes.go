@@ -36,6 +36,24 @@ func resizeDarknet(f *modelfolder.Folder, c *Config) error {
 	return nil
 }
 
+// SetSize sets Config.MinSize and Config.MaxSize (min_size and max_size of torchvision's constructors): the length in pixels to
+// which images are resized, of the shorter side, or of the longer one where that makes a smaller image. It is for [FCOS],
+// [RetinaNet] and [FasterRCNN]; for other detectors, and for lengths that are not from 1 to 4,096, it returns an error. It must
+// not be called while others use the model.
+func (m *Model) SetSize(minSize, maxSize int) error {
+	r, ok := m.Network.(interface{ resized() *resizing })
+	if !ok {
+		return fmt.Errorf("detect: SetSize: a %s does not resize images by their sides; LoadOptions.ImageSize sets the size", m.Config.ModelType)
+	}
+	c := m.Config
+	c.MinSize, c.MaxSize = minSize, maxSize
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("detect: SetSize: %w", err)
+	}
+	m.Config, *r.resized() = c, resizing{minSize, maxSize}
+	return nil
+}
+
 // fitsResized returns an error for a size that no configuration of the detector has.
 func fitsResized(c Config, size int) error {
 	if c.ImageSize != 0 {

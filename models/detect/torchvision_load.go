@@ -11,9 +11,11 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
-// probe names the tensors by which torchvision's detectors and DETR's release are told apart.
+// probe names the tensors by which torchvision's detectors and the releases of DETR, YOLOS and RT-DETR are told apart.
 var probe = names([]checkpoint.Rule{
 	{"DETR", "transformer.decoder.norm.weight"},
+	{"YOLOS", "backbone.det_token"},
+	{"RTDETR", "decoder.dec_score_head.0.weight"},
 	{"FCOS", "head.regression_head.bbox_ctrness.weight"},
 	{"OneStage", "head.regression_head.bbox_reg.weight"},
 	{"OneStageNorm", "head.regression_head.conv.0.1.weight"},
@@ -48,7 +50,7 @@ const withoutEps = 1e-30
 func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	body, err := backbone.ConfigOf(f.Weights, "backbone.body.")
 	if err != nil {
-		const expected = "expected the weights of FastestDet, of torchvision's FCOS, RetinaNet or Faster R-CNN, or of DETR"
+		const expected = "expected the weights of FastestDet, of torchvision's FCOS, RetinaNet or Faster R-CNN, of DETR, YOLOS or RT-DETR"
 		if ofDetector(f.Weights) {
 			return Config{}, fmt.Errorf(expected+": backbone: %w", err)
 		}

@@ -194,8 +194,8 @@ func (d *YOLOv1) input(_ *autograd.Tape, m *vision.Image, _ int) input {
 }
 
 // find implements [Network].
-func (d *YOLOv1) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
-	return d.outputs.find(t, d.size, images, d.prepare, d.Forward, minScore)
+func (d *YOLOv1) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
+	return d.outputs.find(t, d.size, images, d.prepare, d.Forward, l.minScore)
 }
 
 // find searches images that prepare makes squares of the given size.

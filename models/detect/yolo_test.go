@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chewxy/math32"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -45,6 +46,43 @@ func TestYOLO(t *testing.T) {
 	modeltest.Python(t, "detect_yolo.py", dir)
 	for _, name := range []string{"full", "darknet", "cells"} {
 		t.Run(name, func(t *testing.T) { compareYOLO(t, filepath.Join(dir, name)) })
+	}
+}
+
+// TestYOLOTie shows why losses of YOLOv1 may differ between two libraries in one step of many: of two boxes that fit an object
+// equally well, the last bit of a prediction decides which of them should be confident.
+func TestYOLOTie(t *testing.T) {
+	o := yoloOutputs{grid: 1, boxes: 2, classes: 1}
+	root := math32.Sqrt(0.4)
+	values := []float32{0.45, 0.5, root, root, 0.2, 0.55, 0.5, root, root, 0.9, 0.5} // left and right of the object
+	truth := []Truth{{Boxes: []Box{{X0: 0.3, Y0: 0.3, X1: 0.7, Y1: 0.7}}, Classes: []int{0}}}
+	loss := func(values []float32) (sum float32) {
+		tape := autograd.NewTape(autograd.Options{Debug: true})
+		l := o.loss(tape.Input(make([]float32, 3), 1, 3, 1, 1), 1, truth, func(*autograd.Tensor) *autograd.Tensor {
+			return tape.Input(values, 1, len(values))
+		})
+		for _, part := range l.parts() {
+			sum += part.Value.Floats(nil)[0]
+		}
+		return sum
+	}
+	for range 20 { // the left box grows by one unit in the last place after the other
+		values[2] = math32.Nextafter(values[2], 0)
+	}
+	before, jumps := loss(values), 0
+	for range 40 {
+		values[2] = math32.Nextafter(values[2], 1)
+		after := loss(values)
+		switch change := math.Abs(float64(after-before)) / float64(before); {
+		case change > 0.1:
+			jumps++
+		case change > 1e-5:
+			t.Errorf("the loss changes by %v of %v without another choice", change, before)
+		}
+		before = after
+	}
+	if jumps != 1 {
+		t.Errorf("found %d jumps of the loss, expected one", jumps)
 	}
 }
 

@@ -120,8 +120,8 @@ func (d *YOLOS) positions(table *autograd.Tensor, to tower.Grid) *autograd.Tenso
 }
 
 // find implements [Network].
-func (d *YOLOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
-	return findSet(t, images, d.Preprocess, minScore, d.Forward)
+func (d *YOLOS) find(t *autograd.Tape, images []*vision.Image, l limits) []candidates {
+	return findSet(t, images, d.Preprocess, l.minScore, d.Forward)
 }
 
 // defaults are those of transformers: 0.5, and every detection token counts.

@@ -43,21 +43,23 @@ func BenchmarkForward(b *testing.B) {
 		config Config
 		batch  int
 	}{{"Ti16", Tiny16(), 1}, {"Ti16", Tiny16(), 8}, {"B16", Base16(), 1}, {"B16", Base16(), 8}} {
-		b.Run(fmt.Sprintf("%s/batch=%d/%v", c.name, c.batch, simd.Current()), func(b *testing.B) {
-			m := New(c.config, 1000, rand.New(rand.NewPCG(1, 1)))
-			x := images(c.config, c.batch)
-			tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(benchmarkThreads)})
-			run := func() {
-				m.Forward(tape.Input(x, c.batch, 3, c.config.ImageSize, c.config.ImageSize))
-				tape.Reset()
-			}
-			run()
-			b.ReportAllocs()
-			for b.Loop() {
+		for _, mode := range []simd.Math{simd.Strict, simd.BF16, simd.Int8} {
+			b.Run(fmt.Sprintf("%s/batch=%d/%v/%v", c.name, c.batch, mode, simd.Current()), func(b *testing.B) {
+				m := New(c.config, 1000, rand.New(rand.NewPCG(1, 1)))
+				x := images(c.config, c.batch)
+				tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(benchmarkThreads), Math: mode})
+				run := func() {
+					m.Forward(tape.Input(x, c.batch, 3, c.config.ImageSize, c.config.ImageSize))
+					tape.Reset()
+				}
 				run()
-			}
-			reportRate(b, 2*multiplyAdds(c.config)*float64(c.batch), benchmarkThreads)
-		})
+				b.ReportAllocs()
+				for b.Loop() {
+					run()
+				}
+				reportRate(b, 2*multiplyAdds(c.config)*float64(c.batch), benchmarkThreads)
+			})
+		}
 	}
 }
 

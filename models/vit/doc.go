@@ -24,7 +24,8 @@
 // layers. draw.Heatmap lays such a map over the image. [PCA] shows the tokens of patches as colors.
 //
 // Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
-// reused. Model.Workers sets how many cores a call takes.
+// reused. Model.Workers sets how many cores a call takes, and
+// Model.Math the arithmetic of products.
 //
 // # Training
 //

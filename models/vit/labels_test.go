@@ -115,16 +115,20 @@ func TestLabelsOfAnother(t *testing.T) {
 	}
 }
 
-// TestLoadLabelsOfAnother drops names that a folder has for another classifier than the one in its weights.
+// TestLoadLabelsOfAnother refuses names that a folder has for another classifier than the one in its weights, and drops them
+// when it is lenient.
 func TestLoadLabelsOfAnother(t *testing.T) {
-	for _, config := range []string{
+	for config, want := range map[string]string{
 		`{"image_size": 16, "patch_size": 8, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 96,
-			"id2label": {"1": "cat", "5": "far"}, "label2id": {"cat": 1, "far": 5}}`,
-		`{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": 2, "embed_dim": 64}, "label_names": ["a", "b", "c", "d", "e", "f"]}`,
+			"id2label": {"1": "cat", "5": "far"}, "label2id": {"cat": 1, "far": 5}}`: "vit: config.json: id2label: expected names of the 5 classes in the weights, found one of class 5",
+		`{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": 2, "embed_dim": 64}, "label_names": ["a", "b", "c", "d", "e", "f"]}`: "vit: config.json: label_names: expected names of the 5 classes in the weights, found one of class 5",
 	} {
 		fsys := weights(t, nil)
 		fsys["config.json"] = &fstest.MapFile{Data: []byte(config)}
-		m, err := Load(fsys, LoadOptions{})
+		if _, err := Load(fsys, LoadOptions{}); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("found %v, expected %s", err, want)
+		}
+		m, err := Load(fsys, LoadOptions{Lenient: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -104,8 +104,8 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Fit(classes) {
-		c.ID2Label, c.Label2ID = nil, nil
+	if err := f.FitClasses(&c.Classes, classes); err != nil {
+		return nil, err
 	}
 	height, width := c.Size()
 	if size := f.Options.ImageSize; size != 0 && c.RelativePositions && !c.RelativeInterpolation && (size != height || size != width) {
@@ -173,9 +173,6 @@ func configure(f *modelfolder.Folder) (c Config, stored tower.Grid, err error) {
 			_, head := f.Find("Head.Weight")
 			_, norm := f.Find("PoolNorm.Weight")
 			c.NoFinalNorm = !head && !norm // BeitModel(add_pooling_layer=False), and Data2VecVisionModel
-		}
-		if n := f.NumLabels(); n >= 0 && n != len(c.ID2Label) {
-			c.ID2Label, c.Label2ID = nil, nil
 		}
 		return c, c.grid(), nil
 	case modelfolder.Timm:

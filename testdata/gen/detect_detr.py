@@ -1,7 +1,7 @@
 """Writes small random DETR and YOLOS models of transformers, with outputs, losses, gradients and detections.
 
-    python detect_detr.py OUT       OUT/NAME, a folder, and OUT/NAME.safetensors for every form; OUT/original.pth, the form dc5
-                                    under the names of facebookresearch/detr
+    python detect_detr.py OUT       OUT/NAME, a folder, and OUT/NAME.safetensors for every form; OUT/original.pth and
+                                    OUT/yolos_original.pth, the forms dc5 and yolos_square under the names of the papers' code
     python detect_detr.py counts    the numbers of parameters of the released configurations, as JSON
     python detect_detr.py check (FOLDER OUTPUTS)...   loads folders that Fovea saved, and compares outputs and pixels
 
@@ -47,6 +47,8 @@ FORMS = {
     ),
     "dc5": lambda: tr.DetrForObjectDetection(tr.DetrConfig(use_timm_backbone=True, backbone="resnet18", use_pretrained_backbone=False, dilation=True, **DETR | dict(encoder_attention_heads=2))),
     "yolos": lambda: tr.YolosForObjectDetection(tr.YolosConfig(image_size=[48, 96], **YOLOS)),
+    "yolos_square": lambda: tr.YolosForObjectDetection(
+        tr.YolosConfig(image_size=[64, 64], layer_norm_eps=1e-6, **YOLOS | dict(hidden_size=128, num_attention_heads=2, num_hidden_layers=2))),
     "yolos_plain": lambda: tr.YolosForObjectDetection(tr.YolosConfig(image_size=[40, 70], use_mid_position_embeddings=False, qkv_bias=False, **YOLOS)),
 }
 
@@ -73,6 +75,8 @@ def make(name, out):
         torch.save(model.state_dict(), f"{out}/{name}/pytorch_model.bin")
     if name == "dc5":
         original(model, f"{out}/original.pth")
+    if name == "yolos_square":
+        original_yolos(model, f"{out}/yolos_original.pth")
 
     images = [torch.randint(0, 256, (h, w, 3)) for h, w in SIZES]
     images = [torch.nn.functional.avg_pool2d(i.permute(2, 0, 1).float(), 5, 1, 2).round().permute(1, 2, 0).to(torch.uint8) for i in images]
@@ -129,6 +133,30 @@ def original(model, path):
         parts = [named.pop(k.replace("q_proj", p)) for p in ("q_proj", "k_proj", "v_proj")]
         named[k.replace("q_proj.", "in_proj_")] = torch.cat(parts)
     torch.save({"model": named, "args": argparse.Namespace(nheads=2, dilation=True, masks=False, pre_norm=False, position_embedding="sine", lr=1e-4)}, path)
+
+
+def original_yolos(model, path):
+    """Writes a YOLOS under the names of hustvl/YOLOS: the inverse of transformers' own conversion script."""
+    named = {}
+    for k, v in model.state_dict().items():
+        for a, b in (
+            ("vit.embeddings.cls_token", "backbone.cls_token"), ("vit.embeddings.detection_tokens", "backbone.det_token"),
+            ("vit.embeddings.position_embeddings", "backbone.pos_embed"), ("vit.embeddings.patch_embeddings.projection", "backbone.patch_embed.proj"),
+            ("vit.interpolation.mid_position_embeddings", "backbone.mid_pos_embed"), ("vit.encoder.mid_position_embeddings", "backbone.mid_pos_embed"),
+            ("vit.encoder.interpolation.mid_position_embeddings", "backbone.mid_pos_embed"),
+            ("vit.encoder.layer.", "backbone.blocks."), ("vit.layers.", "backbone.blocks."), ("vit.layernorm", "backbone.norm"),
+            ("layernorm_before", "norm1"), ("layernorm_after", "norm2"), ("attention.output.dense", "attn.proj"), ("attention.o_proj", "attn.proj"),
+            ("attention.attention.", "attn."), ("attention.q_proj", "attn.query"), ("attention.k_proj", "attn.key"), ("attention.v_proj", "attn.value"),
+            ("intermediate.dense", "mlp.fc1"), ("output.dense", "mlp.fc2"),
+            ("class_labels_classifier", "class_embed"), ("bbox_predictor", "bbox_embed"),
+        ):
+            k = k.replace(a, b)
+        named[k] = v
+    for k in [k for k in named if "attn.query" in k]:
+        parts = [named.pop(k.replace("query", p)) for p in ("query", "key", "value")]
+        named[k.replace("query", "qkv")] = torch.cat(parts)
+    assert all(k.startswith(("backbone.", "class_embed.", "bbox_embed.")) for k in named), sorted(named)
+    torch.save({"model": named}, path)
 
 
 def counts():

@@ -3,6 +3,8 @@
     python detect_rtdetr.py                   the golden models/detect/testdata/rtdetr, of the form golden, without gradients
     python detect_rtdetr.py OUT               OUT/NAME and OUT/NAME.safetensors for every other form. Prints the numbers of parameters
                                               of transformers' own models, as JSON
+                                              Also OUT/original_1.pth and _2.pth, under the names of lyuwenyu/RT-DETR, and their outputs
+                                              in OUT/original_1.tensors and _2.tensors
     python detect_rtdetr.py check FOLDER...   loads folders that Fovea saved, beside each of which is FOLDER.safetensors
 
 The .safetensors file holds
@@ -22,6 +24,7 @@ Versions: requirements.txt. Seeds are in each golden's metadata.
 import json
 import logging
 import os
+import re
 import sys
 
 import torch
@@ -177,6 +180,51 @@ def make(out, form, seed, gradients=True):
     save_file(kept, out + ".safetensors", metadata=meta)
 
 
+def original(version, out):
+    """Writes a model under the names of the paper's code, the inverse of transformers' own conversion scripts, and its outputs."""
+    torch.manual_seed(20 + version)
+    body = BASIC if version == 1 else BOTTLENECK
+    model = build(version, body, dict(
+        hidden_expansion=0.5 if version == 1 else 1.0, num_queries=300, encoder_attention_heads=8, decoder_attention_heads=8, decoder_layers=2,
+        encoder_in_channels=body["hidden_sizes"][1:], num_denoising=100 if version == 1 else 0, decoder_n_points=4 if version == 1 else 3)).eval()
+    randomize(model)
+    named = {}
+    for k, v in model.state_dict().items():
+        if k.startswith(("class_embed", "bbox_embed")):  # copies
+            continue
+        k = re.sub(r"^model\.backbone\.model\.embedder\.embedder\.(\d)", lambda m: f"backbone.conv1.conv1_{int(m[1]) + 1}", k)
+        k = re.sub(r"^model\.backbone\.model\.encoder\.stages\.(\d)\.layers\.(\d)", r"backbone.res_layers.\1.blocks.\2", k)
+        k = re.sub(r"\.layer\.(\d)\.", lambda m: ".branch2" + "abc"[int(m[1])] + ".", k)
+        k = k.replace("shortcut.1.", "short.conv.").replace("shortcut.", "short.")
+        if k.startswith("backbone."):
+            k = k.replace(".convolution.", ".conv.").replace(".normalization.", ".norm.")
+        first, second = ("0", "1") if version == 1 else ("conv", "norm")
+        k = re.sub(r"^model\.encoder_input_proj\.(\d)\.0", rf"encoder.input_proj.\1.{first}", k)
+        k = re.sub(r"^model\.encoder_input_proj\.(\d)\.1", rf"encoder.input_proj.\1.{second}", k)
+        k = re.sub(r"^model\.decoder_input_proj\.(\d)\.0", r"decoder.input_proj.\1.conv", k)
+        k = re.sub(r"^model\.decoder_input_proj\.(\d)\.1", r"decoder.input_proj.\1.norm", k)
+        if version == 2:
+            k = k.replace("model.enc_output.0", "decoder.enc_output.proj").replace("model.enc_output.1", "decoder.enc_output.norm")
+        k = re.sub(r"^model\.(enc_output|enc_score_head|enc_bbox_head|denoising_class_embed)", r"decoder.\1", k)
+        k = k.replace("model.decoder.class_embed", "decoder.dec_score_head").replace("model.decoder.bbox_embed", "decoder.dec_bbox_head")
+        k = k.replace("model.decoder.query_pos_head", "decoder.query_pos_head").replace("model.decoder.layers", "decoder.decoder.layers")
+        k = k.replace("model.encoder.aifi", "model.encoder.encoder").replace("model.encoder.", "encoder.")
+        k = k.replace("self_attn_layer_norm", "norm1").replace("encoder_attn_layer_norm", "norm2")
+        k = k.replace("final_layer_norm", "norm3" if k.startswith("decoder.") else "norm2").replace("mlp.fc", "linear").replace(".fc", ".linear")
+        k = k.replace("encoder_attn.n_points_scale", "cross_attn.num_points_scale").replace("encoder_attn", "cross_attn").replace("o_proj", "out_proj")
+        named[k] = v
+    for k in [k for k in named if "self_attn.q_proj" in k]:
+        parts = [named.pop(k.replace("q_proj", p)) for p in ("q_proj", "k_proj", "v_proj")]
+        named[k.replace("q_proj.", "in_proj_")] = torch.cat(parts)
+    assert all(k.startswith(("backbone.", "encoder.", "decoder.")) for k in named), sorted(named)
+    named |= {"decoder.anchors": torch.zeros(1, 8400, 4), "decoder.valid_mask": torch.ones(1, 8400, 1, dtype=torch.bool)}
+    torch.save({"last_epoch": 71, "model": {k: v * 0 if v.is_floating_point() else v for k, v in named.items()}, "ema": {"module": named, "updates": 1}}, f"{out}/original_{version}.pth")
+    tensors = {}
+    outputs(model, torch.rand(1, 3, 160, 128), 0, tensors)
+    save_file({k: v.float().contiguous() for k, v in tensors.items()}, f"{out}/original_{version}.tensors", metadata={
+        "script": "detect_rtdetr.py", "seed": str(20 + version), "versions": f"torch {torch.__version__}, transformers {tr.__version__}"})
+
+
 RELEASED = {
     "r18": dict(hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic"),
     "r34": dict(hidden_sizes=[64, 128, 256, 512], depths=[3, 4, 6, 3], layer_type="basic"),
@@ -233,4 +281,6 @@ elif sys.argv[1] == "check":
 else:
     for number, each in enumerate(FORMS):
         make(f"{sys.argv[1]}/{each}", FORMS[each], 1 + number)
+    for number in (1, 2):
+        original(number, sys.argv[1])
     counts()

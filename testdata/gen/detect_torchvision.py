@@ -10,6 +10,7 @@ The .safetensors file holds
     level.K              the levels of the pyramid
     class, box, center   the predictions of all levels; in two stages those of the second, and object.K, offsets.K, proposals.I
     batch.I.boxes ...    the detections in image I, searched with the others, and alone.I for the image alone
+    arguments.K.I ...    those in image I alone, with the arguments number K of the constructor
     boxes.I, classes.I   the objects in image I of the batch, for the losses
     loss.NAME, grad/NAME the losses in training, and the gradients of their sum
 
@@ -34,6 +35,7 @@ from models_vit import array
 torch.set_num_threads(1)
 SIZES = ((70, 100), (120, 64))
 WIDTH = 32
+SIDES = dict(min_size=96, max_size=150)
 
 
 def backbone(norm, p6, layers=(1, 1, 1, 1)):
@@ -41,18 +43,18 @@ def backbone(norm, p6, layers=(1, 1, 1, 1)):
     return backbone_utils.BackboneWithFPN(body, {f"layer{i}": str(i - 2) for i in (2, 3, 4)}, [128, 256, 512], WIDTH, LastLevelP6P7(p6, WIDTH))
 
 
-def make_fcos():
-    return fcos.FCOS(backbone(misc.FrozenBatchNorm2d, WIDTH), 5, min_size=96, max_size=150)
+def make_fcos(**arguments):
+    return fcos.FCOS(backbone(misc.FrozenBatchNorm2d, WIDTH), 5, **SIDES | arguments)
 
 
-def make_retinanet(p6=WIDTH, norm=None, body=misc.FrozenBatchNorm2d):
+def make_retinanet(p6=WIDTH, norm=None, body=misc.FrozenBatchNorm2d, **arguments):
     head = retinanet.RetinaNetHead(WIDTH, 9, 5, norm_layer=norm)
     if norm:
         head.regression_head._loss_type = "giou"
-    return retinanet.RetinaNet(backbone(body, p6), 5, min_size=96, max_size=150, head=head)
+    return retinanet.RetinaNet(backbone(body, p6), 5, head=head, **SIDES | arguments)
 
 
-def make_faster_rcnn(second=False):
+def make_faster_rcnn(second=False, **arguments):
     norm = torch.nn.BatchNorm2d if second else misc.FrozenBatchNorm2d
     body = resnet.ResNet(resnet.BasicBlock, [1, 1, 1, 1], norm_layer=norm)
     layers = {f"layer{i}": str(i - 1) for i in (1, 2, 3, 4)}
@@ -64,7 +66,7 @@ def make_faster_rcnn(second=False):
     everything = dict(rpn_batch_size_per_image=10**6, box_batch_size_per_image=10**6)  # losses without a random choice
     if second:  # few, because each more ReLU may differ by rounding
         everything |= dict(rpn_pre_nms_top_n_train=20, rpn_post_nms_top_n_train=20)
-    return faster_rcnn.FasterRCNN(levels, min_size=96, max_size=150, **everything, box_head=head, rpn_head=rpn, box_predictor=faster_rcnn.FastRCNNPredictor(64, 5))
+    return faster_rcnn.FasterRCNN(levels, **SIDES | everything | arguments, box_head=head, rpn_head=rpn, box_predictor=faster_rcnn.FastRCNNPredictor(64, 5))
 
 
 FORMS = {
@@ -74,6 +76,30 @@ FORMS = {
     "faster_rcnn": make_faster_rcnn,
     "faster_rcnn_v2": partial(make_faster_rcnn, True),
 }
+
+
+# Two sets of arguments that are not the defaults: those of all forms, by their names in one stage, and those of two stages.
+ARGUMENTS = [
+    (dict(min_size=100, max_size=140), dict(score_thresh=0.1, nms_thresh=0.3, detections_per_img=20),
+     dict(rpn_pre_nms_top_n_test=40, rpn_post_nms_top_n_test=50, rpn_score_thresh=0.2, rpn_nms_thresh=0.5)),
+    (dict(min_size=128, max_size=400), dict(score_thresh=0.06, nms_thresh=0.8, detections_per_img=400),
+     dict(rpn_pre_nms_top_n_test=300, rpn_post_nms_top_n_test=120, rpn_score_thresh=0.05, rpn_nms_thresh=0.9)),
+]
+
+
+def with_arguments(name, state, inputs):
+    """Returns the detections in each image of models of the same weights with other arguments."""
+    tensors = {}
+    for k, (sides, limits, stages) in enumerate(ARGUMENTS):
+        if name.startswith("faster"):
+            limits = {"box_" + n: v for n, v in limits.items()} | stages
+        else:
+            limits = limits | dict(topk_candidates=stages["rpn_pre_nms_top_n_test"])
+        model = FORMS[name](**sides, **limits).eval()
+        model.load_state_dict(state)
+        for i, image in enumerate(inputs):
+            tensors |= {f"arguments.{k}.{i}.{n}": v.float() for n, v in model([image])[0].items()}
+    return tensors
 
 
 # With other seeds, an IoU is at a threshold, or a ReLU at zero, and rounding decides.
@@ -123,6 +149,7 @@ def make(name, out):
             if "bbox_ctrness" in head:
                 tensors["center"] = head["bbox_ctrness"]
         found = {"batch": model(inputs), "alone": [model([i])[0] for i in inputs]}
+        tensors |= with_arguments(name, model.state_dict(), inputs)
         for way, each in found.items():
             for i, d in enumerate(each):
                 tensors |= {f"{way}.{i}.{k}": v.float() for k, v in d.items()}

@@ -48,12 +48,12 @@ func (c *Console) Math(m simd.Math) {
 	}
 }
 
-// Computing names the instruction set of this machine and, for a mode other than strict, the mode and what computes it.
+// Computing names what computes products on this machine. For a mode other than strict it begins with the mode.
 func Computing(m simd.Math) string {
 	if m == simd.Strict {
 		return simd.Info()
 	}
-	return m.String() + " by " + m.Kernel() + "; " + simd.Info()
+	return m.String() + " by " + m.Kernel()
 }
 
 // CheckTrainingMath checks the value of -math in a program that trains.

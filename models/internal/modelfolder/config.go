@@ -63,6 +63,28 @@ func (f *Folder) NumLabels() int {
 	return *c.Labels
 }
 
+// FitClasses compares the names of classes with the n classes in the weights. Without a classifier it drops them, and also where
+// transformers does, as [Folder.NumLabels] says. A name of a class that the weights do not have is an error, or, with
+// Lenient, drops all names: they are those of another classifier.
+func (f *Folder) FitClasses(c *models.Classes, n int) error {
+	count := -1
+	if f.Form == HuggingFace {
+		count = f.NumLabels()
+	}
+	if n == 0 || count >= 0 && count != len(c.ID2Label) || f.Options.Lenient && !c.Fit(n) {
+		c.ID2Label, c.Label2ID = nil, nil
+	}
+	if c.Fit(n) {
+		return nil
+	}
+	field := "id2label"
+	if f.Form == Timm {
+		field = "label_names"
+	}
+	return fmt.Errorf("%s: %s: expected names of the %d classes in the weights, found one of class %d (LoadOptions.Lenient drops the names)",
+		ConfigName, field, n, len(c.Labels())-1)
+}
+
 // ReadConfig reads a configuration, which holds the defaults before, from the named file. Its model_type, where it has
 // one, must be the family's. The error names the package, the file and the field.
 func ReadConfig[C any, P interface {

@@ -339,7 +339,7 @@ func (f *Folder) Fill(model any, hooks ...Hook) error {
 	_, err := checkpoint.Load(f.Weights, f.family.Names, nn.Values(model), checkpoint.LoadOptions{
 		Lenient:  f.Options.Lenient,
 		Map:      true,
-		KeepHalf: !f.Options.Widen,
+		KeepHalf: !f.Options.Widen || f.quantized, // a type is the arithmetic of its products
 		Int8:     f.quantized,
 		Fit: func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 			for _, h := range hooks {

@@ -82,8 +82,8 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Fit(classes) { // names of another classifier
-		c.ID2Label, c.Label2ID = nil, nil
+	if err := f.FitClasses(&c.Classes, classes); err != nil {
+		return nil, err
 	}
 	size := c.ImageSize
 	if err := f.Resize(&c.ImageSize, &c); err != nil {

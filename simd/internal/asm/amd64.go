@@ -42,6 +42,13 @@ func (t *Text) Raw(c Code) {
 // The numbers of registers in instructions.
 var registers = []string{"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"}
 
+// VEX is EVEX for three 256-bit registers without EVEX's extensions.
+func VEX(name string, prefix, opcode, d, n, m int) Code {
+	code := vex(prefix, opcode, n, d, 0, m)
+	code[2] |= 1 << 2
+	return Code{append(code, byte(3<<6|d&7<<3|m&7)), fmt.Sprintf("{vex} %s ymm%d, ymm%d, ymm%d", name, d, n, m)}
+}
+
 // vex returns the bytes of an instruction of opcode map 0F38 up to its operands. The registers are those that extend the
 // operand bytes: reg, index and base.
 func vex(prefix, opcode, n, reg, index, base int) []byte {

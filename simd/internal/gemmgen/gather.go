@@ -264,3 +264,25 @@ func copyRowsNEON(a *asm.Text, step int) {
 	a.Op("BNE row")
 	a.Op("RET")
 }
+
+// spreadOtherNEON is spreadOther256 for arm64.
+func spreadOtherNEON(a *asm.Text) {
+	a.Func("spreadOtherNEON", "(dst, src *float32, blocks, add int)", 0, 32,
+		"dst[2·i] = src[i], or dst[2·i] += src[i] unless add is 0, for i < 4·blocks. It reads and writes",
+		"8·blocks elements of dst.")
+	a.Op("MOVD dst+0(FP), R0")
+	a.Op("MOVD src+8(FP), R1")
+	a.Op("MOVD blocks+16(FP), R2")
+	a.Op("MOVD add+24(FP), R3")
+	a.Label("block")
+	a.Op("VLD1.P 16(R1), [V0.S4]")
+	a.Op("VLD2 (R0), [V2.S4, V3.S4]")
+	a.Op("CBZ R3, store")
+	a.Word(fadd(0, 2))
+	a.Label("store")
+	a.Op("VORR V0.B16, V0.B16, V2.B16")
+	a.Op("VST2.P [V2.S4, V3.S4], 32(R0)")
+	a.Op("SUBS $1, R2")
+	a.Op("BNE block")
+	a.Op("RET")
+}

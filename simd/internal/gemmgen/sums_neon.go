@@ -11,13 +11,14 @@ import (
 type sumsNEON struct {
 	a     *asm.Text
 	h     int // rows of the tile
+	wide  int // panels side by side; 0 stands for one
 	first int // register of the first sum
 	sums  int // registers of sums, a multiple of 3
 	free  int // the first of three registers for loads of earlier sums and of C
 
 	add func(d, n int) asm.Instruction // adds a register of sums to another
 	// rows, which may be nil, makes rows of C from the sums and returns their registers. Without it three registers
-	// after the other hold a row.
+	// after the other hold the columns of a panel in a row, panel after panel, row after row.
 	rows func() [][3]int
 }
 
@@ -90,25 +91,40 @@ func (t *sumsNEON) store() {
 	if t.rows != nil {
 		rows = t.rows()
 	} else {
-		for i := range t.h {
+		for i := range t.h * max(1, t.wide) {
 			r := t.first + 3*i
 			rows = append(rows, [3]int{r, r + 1, r + 2})
 		}
 	}
 	a.Op("CBZ R6, write")
 	a.Op("MOVD R3, R7")
-	for _, row := range rows {
-		a.Op("VLD1 (R7), %s", three(t.free))
-		a.Op("ADD R5, R7")
+	for i, row := range rows {
+		if t.wide > 1 {
+			if i > 0 && i%t.wide == 0 {
+				a.Op("ADD R5, R3, R7")
+			}
+			a.Op("VLD1.P 48(R7), %s", three(t.free))
+		} else {
+			a.Op("VLD1 (R7), %s", three(t.free))
+			a.Op("ADD R5, R7")
+		}
 		for v, r := range row {
 			a.Word(t.add(r, t.free+v))
 		}
 	}
 	a.Label("write")
-	for _, row := range rows {
-		if row[1] == row[0]+1 && row[2] == row[1]+1 {
+	for i, row := range rows {
+		switch {
+		case t.wide > 1:
+			if i%t.wide == 0 {
+				a.Op("MOVD R3, R7")
+				a.Op("ADD R5, R3")
+			}
+			a.Op("VST1.P %s, 48(R7)", three(row[0]))
+			continue
+		case row[1] == row[0]+1 && row[2] == row[1]+1:
 			a.Op("VST1 %s, (R3)", three(row[0]))
-		} else {
+		default:
 			for v, r := range row {
 				a.Word(asm.StoreQ(r, 3, 16*v))
 			}

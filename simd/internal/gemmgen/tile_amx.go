@@ -21,18 +21,19 @@ type amxProduct struct {
 	op     func(c, a, b int) asm.Code
 	add    string // adds two sums
 	planes int    // parts of a number, each with words of its own
-	// pairs lists the parts of A and B that are multiplied, the smallest products first.
-	pairs [][2]int
+	// passes over a K block list the parts of A and B that are multiplied. The smallest come first: the largest, alone in the
+	// last pass, round a large sum only once in a step.
+	passes [][][2]int
 }
 
 func tdpbf16(c, a, b int) asm.Code { return asm.TileOp("tdpbf16ps", 2, 0x5c, c, a, b) }
 
 var amxProducts = []amxProduct{
-	{"BF16", bf16Words.about, tdpbf16, "VADDPS", 1, [][2]int{{0, 0}}},
+	{"BF16", bf16Words.about, tdpbf16, "VADDPS", 1, [][][2]int{{{0, 0}}}},
 	{"Accurate", "words of two bfloat16 in three planes, the largest parts first", tdpbf16, "VADDPS", 3,
-		[][2]int{{2, 0}, {0, 2}, {1, 1}, {1, 0}, {0, 1}, {0, 0}}},
+		[][][2]int{{{2, 0}, {0, 2}, {1, 1}, {1, 0}, {0, 1}}, {{0, 0}}}},
 	{"Int8", "words of four integers of 8 bits",
-		func(c, a, b int) asm.Code { return asm.TileOp("tdpbssd", 3, 0x5e, c, a, b) }, "VPADDD", 1, [][2]int{{0, 0}}},
+		func(c, a, b int) asm.Code { return asm.TileOp("tdpbssd", 3, 0x5e, c, a, b) }, "VPADDD", 1, [][][2]int{{{0, 0}}}},
 }
 
 // tilesAMX writes the AMX kernels.
@@ -73,44 +74,47 @@ func tileAMX(a *asm.Text, x amxProduct, halves int) {
 	a.Op("MOVQ %d(DI), AX", tileA)
 	a.Op("MOVQ AX, %d(DI)", tileAt)
 	a.Label("tile")
-	a.Op("MOVQ %d(DI), AX", tileAt)
-	if halves == 2 {
-		a.Op("MOVQ R9, BX")
-		a.Op("SHLQ $4, BX")
-		a.Op("ADDQ AX, BX")
-	}
-	a.Op("MOVQ %d(DI), R13", tileB)
-	a.Op("MOVQ %d(DI), CX", tileK)
 	for c := range 2 * halves {
 		a.Raw(asm.TileZero(c))
 	}
-	a.Label("step")
-	planeA, planeB := -1, -1
-	for _, p := range x.pairs {
-		if p[0] != planeA {
-			for h := range halves {
-				a.Raw(asm.TileLoad(4+h, [...]string{"rax", "rbx"}[h], "r9", 64*p[0]))
-			}
+	for i, pairs := range x.passes {
+		a.Op("MOVQ %d(DI), AX", tileAt)
+		if halves == 2 {
+			a.Op("MOVQ R9, BX")
+			a.Op("SHLQ $4, BX")
+			a.Op("ADDQ AX, BX")
 		}
-		for v := range 2 {
+		a.Op("MOVQ %d(DI), R13", tileB)
+		a.Op("MOVQ %d(DI), CX", tileK)
+		step := fmt.Sprint("step", i+1)
+		a.Label(step)
+		planeA, planeB := -1, -1
+		for _, p := range pairs {
+			if p[0] != planeA {
+				for h := range halves {
+					a.Raw(asm.TileLoad(4+h, [...]string{"rax", "rbx"}[h], "r9", 64*p[0]))
+				}
+			}
 			if p[1] != planeB {
-				a.Raw(asm.TileLoad(6+v, "r13", "r11", amxStep*amxRow*p[1]+64*v))
+				for v := range 2 {
+					a.Raw(asm.TileLoad(6+v, "r13", "r11", amxStep*amxRow*p[1]+64*v))
+				}
+			}
+			planeA, planeB = p[0], p[1]
+			for h := range halves {
+				for v := range 2 {
+					a.Raw(x.op(2*h+v, 4+h, 6+v))
+				}
 			}
 		}
-		planeA, planeB = p[0], p[1]
-		for h := range halves {
-			for v := range 2 {
-				a.Raw(x.op(2*h+v, 4+h, 6+v))
-			}
+		a.Op("ADDQ $%d, AX", 64*x.planes)
+		if halves == 2 {
+			a.Op("ADDQ $%d, BX", 64*x.planes)
 		}
+		a.Op("ADDQ $%d, R13", amxStep*amxRow*x.planes)
+		a.Op("SUBQ $%d, CX", amxStep*x.planes)
+		a.Op("JNE %s", step)
 	}
-	a.Op("ADDQ $%d, AX", 64*x.planes)
-	if halves == 2 {
-		a.Op("ADDQ $%d, BX", 64*x.planes)
-	}
-	a.Op("ADDQ $%d, R13", amxStep*amxRow*x.planes)
-	a.Op("SUBQ $%d, CX", amxStep*x.planes)
-	a.Op("JNE step")
 	a.Op("MOVQ %d(DI), R12", tilePart)
 	for h := range halves {
 		for v := range 2 {

@@ -55,6 +55,7 @@ func wordsAVX2() *asm.Text {
 		}
 		s.peak(a, x, "Y", "VXORPS")
 	}
+	int8Row256(a)
 	int16Row256(a)
 	most256(a)
 	scale256(a)

@@ -22,11 +22,17 @@ func tilesNEON() *asm.Text {
 	for _, h := range neon.heights {
 		tileNEON(a, formats[0], h, byTaps)
 	}
+	for _, f := range formats {
+		for h := range neon.wide {
+			wideTileNEON(a, f, h+1, neon.wide[h])
+		}
+	}
 	wordsNEON(a)
 	packTransNEON(a)
 	gatherNEON(a)
 	copyRowsNEON(a, 1)
 	copyRowsNEON(a, 2)
+	spreadOtherNEON(a)
 	fetchLinesNEON(a)
 	peakNEON(a)
 	return a
@@ -78,6 +84,39 @@ func tileNEON(a *asm.Text, f number, h int, o order) {
 		for i := range h {
 			for v := range 3 {
 				a.Word(fmla(3*i+v, 24+v, 27+i/4, i%4))
+			}
+		}
+	})
+	t.store()
+}
+
+// wideTileNEON covers several panels with one or two rows: one panel has too few sums to keep the multipliers busy.
+func wideTileNEON(a *asm.Text, f number, h, panels int) {
+	a.Func(fmt.Sprintf("gemmNEONw%s%d", f.letter, h), "(t *gemmTile)", 0, 8,
+		fmt.Sprintf("One tile of %d×%d over %d panels, %v and %d wide%s", h, neon.cols()*panels, panels, byK, neon.rows, f.describe()))
+	t := sumsNEON{a: a, h: h, wide: panels, sums: 3 * h * panels, free: 24, add: fadd}
+	t.begin()
+	at := []string{"R2", "R12", "R13", "R14"}[:panels]
+	a.Op("MOVD %d(R0), R7", tileBPS)
+	for p := 1; p < panels; p++ {
+		a.Op("ADD R7, %s, %s", at[p-1], at[p])
+	}
+	t.chains(1, func() {
+		a.Op("VLD1 (R1), [V27.S4]")
+		a.Op("ADD $%d, R1", 4*neon.rows)
+		for p, r := range at {
+			if f.bytes == 4 {
+				a.Op("VLD1.P 48(%s), [V24.S4, V25.S4, V26.S4]", r)
+			} else {
+				a.Op("VLD1.P 24(%s), [V24.H4, V25.H4, V26.H4]", r)
+				for v := range 3 {
+					a.Word(f.widen(24 + v))
+				}
+			}
+			for i := range h {
+				for v := range 3 {
+					a.Word(fmla(3*(i*panels+p)+v, 24+v, 27, i))
+				}
 			}
 		}
 	})

@@ -41,7 +41,7 @@ var (
 	// 12 of 16 registers accumulate, 2 hold a row of B and 2 elements of A.
 	avx2 = tileSet{
 		name: "AVX2", suffix: "256", lanes: 8, vectors: 2, rows: 6,
-		wide: []int{4, 2, 2}, ahead: 1, chains: 12, words: []product{int16Words},
+		wide: []int{4, 2, 2}, ahead: 1, chains: 12, words: []product{int8Words, int16Words},
 	}
 	// 28 of 32 registers accumulate, 2 hold a row of B and 2 elements of A.
 	avx512 = tileSet{
@@ -51,6 +51,7 @@ var (
 	// 24 of 32 registers accumulate, 3 hold a row of B and 2 a column of A.
 	neon = tileSet{
 		name: "NEON", suffix: "NEON", lanes: 4, vectors: 3, rows: 8, heights: []int{1, 2, 4, 8}, chains: 24,
+		wide: []int{4, 4},
 	}
 )
 
@@ -157,6 +158,24 @@ func goARM64(text *asm.Text) ([]byte, error) {
 		fmt.Fprintf(&b, "case %d:\ngemm%st%[1]d(t)\n", h, s.suffix)
 	}
 	b.WriteString("}\n}\n")
+	fmt.Fprintf(&b, "\n// wide%s runs a tile over several panels, for t's format.\nfunc wide%[1]s(t *gemmTile) {\nswitch t.format {\n", s.suffix)
+	for _, f := range formats {
+		fmt.Fprintf(&b, "case %s:\nswitch t.rows {\n", f.name)
+		for h := range s.wide {
+			fmt.Fprintf(&b, "case %d:\ngemm%sw%s%[1]d(t)\n", h+1, s.suffix, f.letter)
+		}
+		b.WriteString("}\n")
+	}
+	b.WriteString("}\n}\n")
+	fmt.Fprintf(&b, "\n// panels%s, by rows, is the number of panels that a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
+	for rows := 1; rows <= s.rows; rows++ {
+		n := 1
+		if rows <= len(s.wide) {
+			n = s.wide[rows-1]
+		}
+		fmt.Fprintf(&b, "%d: %d,\n", rows, n)
+	}
+	b.WriteString("}\n")
 	for _, p := range productsNEON {
 		fmt.Fprintf(&b, "\n// tile%s runs the lowest tile that has t's rows, of %s.\nfunc tile%[1]s(t *gemmTile) {\nswitch height%[3]s[t.rows] {\n", p.name, p.doc, s.suffix)
 		for _, h := range s.heights {

@@ -253,6 +253,44 @@ func scale512(a *asm.Text) {
 	a.Op("RET")
 }
 
+// int8Row256 quantizes a row.
+func int8Row256(a *asm.Text) {
+	a.Table("lanes256", 4, "0", "4", "1", "5", "2", "6", "3", "7")
+	a.Func("int8Row256", "(dst, src *float32, blocks int, inverse float32, flip uint32) (sum int32)", 0, 36,
+		"Multiplies 32·blocks numbers by inverse, rounds them to integers of 8 bits, to nearest with ties to even, and sums those.",
+		"Four are in a word. Then the bits of flip change in each word.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ blocks+16(FP), DX")
+	a.Op("VBROADCASTSS inverse+24(FP), Y5")
+	a.Op("MOVL flip+28(FP), AX")
+	a.Op("VMOVD AX, X6")
+	a.Op("VPBROADCASTD X6, Y6")
+	a.Op("VMOVUPS lanes256<>(SB), Y7")
+	a.Op("VPXOR Y4, Y4, Y4")
+	a.Label("loop")
+	for i := range 4 {
+		a.Op("VMULPS %d(SI), Y5, Y%d", 32*i, i)
+		a.Op("VCVTPS2DQ Y%d, Y%[1]d", i)
+		a.Op("VPADDD Y%d, Y4, Y4", i)
+	}
+	a.Op("VPACKSSDW Y1, Y0, Y0")
+	a.Op("VPACKSSDW Y3, Y2, Y2")
+	a.Op("VPACKSSWB Y2, Y0, Y0")
+	a.Op("VPERMD Y0, Y7, Y0")
+	a.Op("VPXOR Y6, Y0, Y0")
+	a.Op("VMOVUPS Y0, (DI)")
+	a.Op("ADDQ $128, SI")
+	a.Op("ADDQ $32, DI")
+	a.Op("DECQ DX")
+	a.Op("JNE loop")
+	a.Op("VMOVUPS Y4, Y0")
+	reduce256(a, "VPADDD")
+	a.Op("MOVL AX, sum+32(FP)")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
 // int16Row256 quantizes a row.
 func int16Row256(a *asm.Text) {
 	a.Func("int16Row256", "(dst, src *float32, blocks int, inverse float32) (sum int32)", 0, 36,

@@ -279,7 +279,11 @@ var (
 	int8Words = product{
 		word: "Int8", letter: "q", about: "words of four integers of 8 bits", add: "VPADDD", ops: 8,
 		multiply: func(a *asm.Text, reg string, b, x, sum, _ int) {
-			a.Op("VPDPBUSD %s%d, %[1]s%[3]d, %[1]s%[4]d", reg, x, b, sum)
+			if reg == "Y" { // Go's assembler encodes it for AVX-512 only
+				a.Raw(asm.VEX("vpdpbusd", 1, 0x50, sum, b, x))
+			} else {
+				a.Op("VPDPBUSD %s%d, %[1]s%[3]d, %[1]s%[4]d", reg, x, b, sum)
+			}
 		},
 	}
 	int16Words = product{

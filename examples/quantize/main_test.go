@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+const tiny = "../../models/vit/testdata/tiny"
+
+// TestConvert converts a model, keeps a layer, and loads the folder.
+func TestConvert(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	out := filepath.Join(t.TempDir(), "out")
+	if status := command([]string{"-model", tiny, "-out", out, "-keep", "*.0.MLP.FC2.Weight", "-keep-math", "bf16", "-json"}, &stdout, &stderr); status != 0 {
+		t.Fatalf("status %d: %s", status, &stderr)
+	}
+	var r result
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range r.Layers {
+		want := "int8"
+		switch {
+		case strings.HasSuffix(l.Path, ".0.MLP.FC2.Weight"):
+			want = "bf16"
+		case l.Path == "Head.Weight":
+			want = "strict"
+		}
+		if l.Math != want || !(l.Error > 0 && l.Error < 0.05) || l.After > l.Before {
+			t.Errorf("%+v, expected %s", l, want)
+		}
+	}
+	if r.Before <= r.After || r.Accuracy != nil || r.Images != 0 || r.Math.Mode != "int8" || len(r.Layers) < 5 {
+		t.Errorf("found %+v", r)
+	}
+	if !strings.Contains(stderr.String(), "computes in int8 by ") || !strings.Contains(stderr.String(), "all parameters: ") {
+		t.Error(stderr.String())
+	}
+	m, err := vit.Open(out, models.LoadOptions{})
+	if err != nil || m.Math != simd.Int8 {
+		t.Errorf("loaded: %v", err)
+	}
+}
+
+// TestErrors expects one line and status 1.
+func TestErrors(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"-model: expected a folder", nil},
+		{"-out: expected a folder", []string{"-model", tiny}},
+		{"-out: " + dir + " exists", []string{"-model", tiny, "-out", dir}},
+		{"-keep-math: expected strict or bf16, found int8", []string{"-model", tiny, "-out", out, "-keep-math", "int8"}},
+		{`-keep: syntax error in pattern: "["`, []string{"-model", tiny, "-out", out, "-keep", "["}},
+		{"expected flags only", []string{"-model", tiny, "-out", out, "x"}},
+		{"-data: ", []string{"-model", tiny, "-out", out, "-data", "nothing"}},
+		{"-model: ", []string{"-model", "../../models/backbone/testdata", "-out", out}},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := command(c.args, &stdout, &stderr)
+		if status != 1 || !strings.HasPrefix(stderr.String(), "quantize: "+c.want) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%q: status %d, %s", c.args, status, &stderr)
+		}
+	}
+}
