@@ -1,9 +1,13 @@
 package autograd
 
 import (
+	"encoding/binary"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -147,5 +151,67 @@ func TestWinograd(t *testing.T) {
 		tape := NewTape(Options{})
 		simd.Scale(want, want, 2)
 		sameBits(t, fmt.Sprint("twice the weight ", c.w), Conv2d(tape.Input(x, c.x...), w, nil, o).Floats(nil), want)
+	}
+}
+
+// TestWinogradAccuracy: the rms error of Winograd's algorithm against float64 is at most 1.2 times that of PyTorch's
+// convolution, for images of normal numbers and for such after ReLU.
+func TestWinogradAccuracy(t *testing.T) {
+	if simd.Current() == simd.Generic {
+		t.Skip("without fused multiply-add the portable level rounds each product too")
+	}
+	const out, size, draws = 32, 16, 3
+	dir := t.TempDir()
+	operands := func(kind string, c int) (x, w []float32) {
+		x, w = normals(uint64(c), draws*c*size*size), normals(uint64(c)+1, out*c*9)
+		if kind == "relu" {
+			simd.Relu(x, x)
+		}
+		return x, w
+	}
+	name := func(kind string, c, draw int, end string) string {
+		return filepath.Join(dir, fmt.Sprintf("%s%d-%dx%dx%dx%d.%s", kind, draw, c, out, size, size, end))
+	}
+	kinds, channels := []string{"normal", "relu"}, []int{32, 64, 128, 256, 512}
+	for _, kind := range kinds {
+		for _, c := range channels {
+			x, w := operands(kind, c)
+			for i := range draws {
+				b, _ := binary.Append(nil, binary.NativeEndian, x[i*c*size*size:][:c*size*size])
+				b, _ = binary.Append(b, binary.NativeEndian, w)
+				if err := os.WriteFile(name(kind, c, i, "in"), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	oracle.Run(t, "torch", "check_convs.py", dir)
+	for _, kind := range kinds {
+		for _, c := range channels {
+			x, w := operands(kind, c)
+			n := out * size * size
+			y := Conv2d(NewTape(Options{}).Input(x, draws, c, size, size), ParameterOf(w, out, c, 3, 3), nil, Conv2dOptions{Padding: [2]int{1, 1}}).Floats(nil)
+			ours, peer := 0.0, 0.0
+			for i := range draws {
+				b, err := os.ReadFile(name(kind, c, i, "out"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				theirs := make([]float64, 2*n)
+				if _, err := binary.Decode(b, binary.NativeEndian, theirs); err != nil {
+					t.Fatal(err)
+				}
+				single := make([]float32, n)
+				for j := range single {
+					single[j] = float32(theirs[j])
+				}
+				ours += rmsError(y[i*n:][:n], theirs[n:])
+				peer += rmsError(single, theirs[n:])
+			}
+			t.Logf("%s, %d channels: %.3g, %.2f of PyTorch's", kind, c, ours/draws, ours/peer)
+			if !(ours <= 1.2*peer) {
+				t.Errorf("%s, %d channels: rms error %.3g, PyTorch's %.3g", kind, c, ours/draws, peer/draws)
+			}
+		}
 	}
 }

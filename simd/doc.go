@@ -7,9 +7,9 @@
 //
 //	simd.SoftmaxRows(y, y, m, out, out, out, 1) // each row becomes probabilities
 //
-// It has matrix products, depthwise convolutions of planes, element-wise functions and their gradients,
-// reductions, softmax, layer and RMS norm, the first elements of an order ([TopK]), optimizer steps,
-// conversions of half precision, and resampling of rows of 8-bit samples. Shapes are m, n, k and strides, or
+// It has matrix products, depthwise convolutions of planes, 3×3 convolutions by Winograd's algorithm
+// ([WinogradConv]), element-wise functions and their gradients, reductions, softmax, layer and RMS norm, the first
+// elements of an order ([TopK]), optimizer steps, conversions of half precision, and resampling of rows of 8-bit samples. Shapes are m, n, k and strides, or
 // a [DepthwiseShape]; the packages above give the numbers their meaning. It is written in Go and Go's
 // assembler.
 //
@@ -40,7 +40,7 @@
 //     sum of four chains of 96. A chain is one of fused multiply-adds in ascending order, from +0. Chains are added
 //     in order, then blocks, to beta·C where beta is not 0. One chain over all products would have 6 times
 //     the rounding error at 4,096 of them, and 15 times at 65,536. The caller of [GemmGather] gives the length of
-//     blocks: a convolution has blocks of whole channels, about 256 products.
+//     blocks: a convolution has blocks of whole channels, about 256 products. [WinogradConv] has chains of 32.
 //   - Each function, such as exp or GELU, is one fixed sequence of IEEE operations, rounded to nearest even:
 //     additions, products, fused multiply-adds, divisions, square roots, comparisons and integer shifts.
 //     There are no approximate reciprocals, no table look-ups, and no flushing of denormal numbers.
@@ -60,7 +60,7 @@
 //     kernels.
 //
 // internal/gemmgen writes the assembly of the matrix products, internal/dotgen that of [RowDots] and its forms for
-// float16 and int8. internal/depthgen writes the
+// float16 and int8. internal/winogen writes the transforms of Winograd's algorithm, and internal/depthgen the
 // kernels of depthwise convolutions with filters of 3×3, 5×5 and 7×7 at strides 1 and 2; other filters go row by
 // row, through the vector kernels. [Pow] and [TopK] are plain Go on every level. Resampling of 8-bit samples ([ResizeRows],
 // [ResizeColumns]) is integer arithmetic, exact in any order; internal/resizegen writes its kernels.
