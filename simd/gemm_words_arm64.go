@@ -98,11 +98,18 @@ func packPairsPanel(dst, src []float32, stride int, trans bool, kc, cols, width 
 	rest(block*blocks, 0)
 }
 
+// The kernels of rows make whole blocks of words. The last one overlaps those before it, so that Go has less than a word
+// left to do.
+
 func bf16RowOf(dst, src []float32) {
-	const step = 2 * lanesNEON
-	if blocks := len(src) / step; blocks > 0 {
-		bf16RowNEON(&dst[0], &src[0], blocks)
-		dst, src = dst[blocks*step/2:], src[blocks*step:]
+	const step, word = 2 * lanesNEON, 2
+	if done := len(src) / step * step; done > 0 {
+		bf16RowNEON(&dst[0], &src[0], done/step)
+		if words := len(src) / word * word; words > done {
+			bf16RowNEON(&dst[(words-step)/word], &src[words-step], 1)
+			done = words
+		}
+		dst, src = dst[done/word:], src[done:]
 	}
 	clear(dst)
 	if len(src) > 0 {
@@ -112,32 +119,44 @@ func bf16RowOf(dst, src []float32) {
 
 // int8RowOf makes words of four integers. Their sum is not asked for: B has no offset.
 func int8RowOf(dst, src []float32, inverse float32, flip uint32) int32 {
-	const step = 4 * lanesNEON
-	if blocks := len(src) / step; blocks > 0 {
-		int8RowNEON(&dst[0], &src[0], blocks, inverse)
-		dst, src = dst[blocks*step/4:], src[blocks*step:]
+	const step, word = 4 * lanesNEON, 4
+	if done := len(src) / step * step; done > 0 {
+		int8RowNEON(&dst[0], &src[0], done/step, inverse)
+		if words := len(src) / word * word; words > done {
+			int8RowNEON(&dst[(words-step)/word], &src[words-step], 1, inverse)
+			done = words
+		}
+		dst, src = dst[done/word:], src[done:]
 	}
-	n := ceilDiv(len(src), 4)
+	n := ceilDiv(len(src), word)
 	clear(dst[n:])
 	return int8RowGeneric(dst[:n], src, inverse, flip)
 }
 
 func int16RowOf(dst, src []float32, inverse float32, flip uint32) int32 {
-	const step = 2 * lanesNEON
-	if blocks := len(src) / step; blocks > 0 {
-		int16RowNEON(&dst[0], &src[0], blocks, inverse)
-		dst, src = dst[blocks*step/2:], src[blocks*step:]
+	const step, word = 2 * lanesNEON, 2
+	if done := len(src) / step * step; done > 0 {
+		int16RowNEON(&dst[0], &src[0], done/step, inverse)
+		if words := len(src) / word * word; words > done {
+			int16RowNEON(&dst[(words-step)/word], &src[words-step], 1, inverse)
+			done = words
+		}
+		dst, src = dst[done/word:], src[done:]
 	}
 	return int16RowGeneric(dst, src, inverse, flip)
 }
 
-func mostOf(src []float32) (most uint32) {
+func mostOf(src []float32) uint32 {
 	const step = 4 * lanesNEON
-	if blocks := len(src) / step; blocks > 0 {
-		most = mostNEON(&src[0], blocks)
-		src = src[blocks*step:]
+	blocks := len(src) / step
+	if blocks == 0 {
+		return mostGeneric(src)
 	}
-	return max(most, mostGeneric(src))
+	most := mostNEON(&src[0], blocks)
+	if rest := len(src) % step; rest > 0 {
+		most = max(most, mostNEON(&src[len(src)-step], 1))
+	}
+	return most
 }
 
 func scaleSumsOf(c []float32, less int32, row float32, cols []float32) {

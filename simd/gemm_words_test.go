@@ -238,6 +238,9 @@ func TestWordsEpilogue(t *testing.T) {
 	eachWords(t, func(t *testing.T, x Math, k *wordKernel) {
 		rng := rand.New(rand.NewPCG(7, 8))
 		m, n, depth := 37, 133, 500
+		if testing.Short() {
+			depth = 50
+		}
 		p := newWordProblem(rng, x, m, n, depth, func() float32 { return float32(rng.NormFloat64()) })
 		bias, residual := make([]float32, n), make([]float32, m*n)
 		for i := range bias {
