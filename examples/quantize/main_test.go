@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,6 +71,32 @@ func TestErrors(t *testing.T) {
 		status := command(c.args, &stdout, &stderr)
 		if status != 1 || !strings.HasPrefix(stderr.String(), "quantize: "+c.want) || strings.Count(stderr.String(), "\n") != 1 {
 			t.Errorf("%q: status %d, %s", c.args, status, &stderr)
+		}
+	}
+}
+
+// TestFamilies converts a model of each package, and expects the same bytes from the converted folder.
+func TestFamilies(t *testing.T) {
+	for _, name := range []string{"bert/testdata/distilbert-ForTokenClassification", "clip/testdata/tiny", "detect/testdata/rtdetr", "mae/testdata/tiny", "vit/testdata/timm_mean"} {
+		dir := t.TempDir()
+		model := filepath.Join("..", "..", "models", filepath.FromSlash(name))
+		var files [][]byte
+		for _, out := range []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")} {
+			var stdout, stderr bytes.Buffer
+			if status := command([]string{"-model", model, "-out", out}, &stdout, &stderr); status != 0 {
+				t.Fatalf("%s: status %d: %s", model, status, &stderr)
+			}
+			for _, file := range []string{"config.json", "model.safetensors"} {
+				data, err := os.ReadFile(filepath.Join(out, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				files = append(files, data)
+			}
+			model = out
+		}
+		if !bytes.Equal(files[0], files[2]) || !bytes.Equal(files[1], files[3]) || !bytes.Contains(files[1], []byte(`"dtype":"I8"`)) {
+			t.Errorf("%s: the converted folder gives other files", name)
 		}
 	}
 }
