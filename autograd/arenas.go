@@ -67,9 +67,9 @@ func (l *Arenas) watch() {
 		return
 	}
 	l.watched = true
-	// A value that nothing refers to is found by the next collection. It must not keep l.
-	type sentinel struct{ *int }
-	runtime.AddCleanup(&sentinel{}, func(w weak.Pointer[Arenas]) {
+	// The next collection finds a value that nothing refers to. It must not keep l. A value with a pointer has memory of
+	// its own.
+	runtime.AddCleanup(new(*Arena), func(w weak.Pointer[Arenas]) {
 		if l := w.Value(); l != nil {
 			l.collect(time.Now(), pressed())
 		}
