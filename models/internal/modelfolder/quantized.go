@@ -209,19 +209,27 @@ func isQuantized(model any) bool {
 	return false
 }
 
-// keepTypes makes the entries of a quantized model's parameters in bfloat16 keep that type: it is that of their products.
-func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any) {
-	kept := map[string]bool{}
+// keepTypes gives the entries of a quantized model's other parameters the type that limit reads their arithmetic from:
+// bfloat16 where products are, else float32, or float16 if all weights are to be saved so.
+func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any, all checkpoint.DType) {
+	types := map[string]checkpoint.DType{}
 	for path, p := range nn.Parameters(model) {
-		if p.DType() == autograd.BFloat16 {
-			for _, name := range names.Tensors(path)[0] {
-				kept[name] = true
-			}
+		t := checkpoint.F32
+		switch {
+		case p.DType() == autograd.Int8:
+			continue
+		case p.MathLimit() == simd.BF16:
+			t = checkpoint.BF16
+		case all == checkpoint.F16:
+			t = checkpoint.F16
+		}
+		for _, name := range names.Tensors(path)[0] {
+			types[name] = t
 		}
 	}
 	for i := range entries {
-		if kept[entries[i].Name] {
-			entries[i].DType = checkpoint.BF16
+		if t, ok := types[entries[i].Name]; ok {
+			entries[i].DType = t
 		}
 	}
 }

@@ -124,6 +124,17 @@ func TestQuantizedFolder(t *testing.T) {
 			t.Errorf("value %d: %v, expected %v", i, b[i], a[i])
 		}
 	}
+	// A layer whose products are float32 keeps its type, whatever the others are saved in.
+	if err := small.Save(dir, c, models.SaveOptions{DType: checkpoint.BF16}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = checkpoint.OpenFolder(os.DirFS(dir), checkpoint.OpenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	folder.Weights = f
+	if got = newTwo(); folder.Fill(got) != nil || got.Norm.Weight.DType() != autograd.Float32 || got.Norm.Weight.MathLimit() != simd.Strict {
+		t.Errorf("saved as bfloat16, the norm is %v in %v", got.Norm.Weight.DType(), got.Norm.Weight.MathLimit())
+	}
 	folder.quantized = false
 	if err := folder.Fill(newTwo()); err == nil || !strings.Contains(err.Error(), "expected a floating-point type, found I8") {
 		t.Errorf("without a description: %v", err)

@@ -64,7 +64,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 		if config, err = describeQuantized(config, names, c.Model, o.Layout); err != nil {
 			return err
 		}
-		keepTypes(entries, names, c.Model)
+		keepTypes(entries, names, c.Model, o.DType)
 	}
 	c.Config = json.RawMessage(config)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
