@@ -85,7 +85,8 @@
 //
 // Half-precision values are widened, exactly, where an operation uses them: a group of panels at a time
 // within a matrix product, rows of an embedding, all of a bias. So their results have the bits of those
-// of the widened weights, on tapes of every kind. The same is true of integers, except on a tape of [simd.Int8].
+// of the widened weights, on tapes of every kind. Integers give the bits of their widened values too, except on a tape
+// of [simd.Int8]; on one of [simd.Strict] they are packed as float32.
 //
 // # Math modes
 //
@@ -101,8 +102,8 @@
 //
 // The arithmetic holds for [Linear] and its forms, [MatMul], [Attention] and its forms, [LSTM], [GRU] and [DeformConv2d],
 // with two exceptions. Products of two Tensors have no Int8, but BF16 where the processor multiplies bfloat16, and else
-// Strict: so have those of attention. And a parameter may limit the arithmetic ([Parameter.LimitMath]), as quantized models do where a layer needs more precision. [Tape.MathOf] tells
-// which one two operands have. All other operations compute in float32, always: norms, softmax, activations, residuals,
+// Strict: so have those of attention. And a parameter may limit the arithmetic ([Parameter.LimitMath]), as quantized
+// models do where a layer needs more precision. [Tape.MathOf] tells which one two operands have. All other operations compute in float32, always: norms, softmax, activations, residuals,
 // losses, sums, and the convolutions [Conv2d] and [ConvTranspose2d]. A [Profile] names the arithmetic of each operation
 // with products.
 //

@@ -233,7 +233,7 @@ type pack struct {
 }
 
 // panels returns the values packed as the right-hand operand of a product in an arithmetic. Where it is Strict, they keep
-// the type they are stored in. They are seen as a row-major [rows, cols] matrix, or its transpose. Mapped values are then
+// the type they are stored in; integers become float32. They are seen as a row-major [rows, cols] matrix, or its transpose. Mapped values are then
 // given back: they and their packed form do not both stay in memory.
 func (s *storage) panels(w *simd.Workers, math simd.Math, rows, cols int, trans bool) *simd.Packed {
 	slot := &s.packs[packMatrix][math]

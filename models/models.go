@@ -88,12 +88,14 @@ func (l Layout) String() string {
 
 // SaveOptions change how a model is saved. The zero value writes float32 weights for transformers.
 //
-// Weights that package nn/quant converted are written as they are, whatever DType is. The layout is that of the library
-// compressed-tensors with the format int-quantized, which transformers and vLLM read:
+// Weights that package nn/quant converted are written as they are. The layout is that of the library
+// compressed-tensors with the format int-quantized, which transformers reads:
 //
 //   - a weight of integers, [out, in], is a tensor of I8, and beside it X_scale holds a float for each row, [out, 1];
 //   - a weight of bfloat16 is a tensor of BF16;
 //   - quantization_config in config.json says that weights and activations have 8 bits, and lists layers that have not.
+//
+// The other weights stay in float32, or in float16 if DType says so. A model without integers is saved in DType.
 //
 // Load reads such folders, sets the model's Math to simd.Int8, and refuses other ways to quantize by name. Only layouts in
 // which config.json has a model_type can hold quantized weights.

@@ -9,9 +9,9 @@
 //
 // It has matrix products, depthwise convolutions of planes, 3×3 convolutions by Winograd's algorithm
 // ([WinogradConv]), element-wise functions and their gradients, reductions, softmax, layer and RMS norm, the first
-// elements of an order ([TopK]), optimizer steps, conversions of half precision, and resampling of rows of 8-bit samples. Shapes are m, n, k and strides, or
-// a [DepthwiseShape]; the packages above give the numbers their meaning. It is written in Go and Go's
-// assembler.
+// elements of an order ([TopK]), optimizer steps, conversions of half precision, and resampling of rows of 8-bit samples.
+// Shapes are m, n, k and strides, or a [DepthwiseShape]; the packages above give the numbers their meaning. It is written
+// in Go and Go's assembler.
 //
 // # Instruction sets
 //

@@ -184,7 +184,7 @@ func (g *gemmRun) convertBlock(i int) {
 	g.convertRows(s, &g.quant, g.one.a, g.plain.a, i*g.blockA, min((i+1)*g.blockA, g.m))
 }
 
-// scaleBlock finds the scales of block i of the columns of B.
+// scaleGroup finds the scales of block i of the columns of B.
 func (g *gemmRun) scaleGroup(i int) {
 	g.word.scaleColumns(&g.quant, g.one.b, g.numbers, i*groupWidth, min((i+1)*groupWidth, g.n))
 }
@@ -208,7 +208,7 @@ func (g *gemmRun) roomForWords(s *gemmScratch, q *quantized) Matrix {
 	return Matrix{Data: s.words, Stride: pitch}
 }
 
-// convertTask makes the words of one problem's rows i0 to i1 and the scales of its columns j0 to j1. They replace o.a.
+// convertOne makes the words of one problem's rows i0 to i1 and the scales of its columns j0 to j1. They replace o.a.
 func (g *gemmRun) convertOne(s *gemmScratch, o *gemmOperands, i0, i1, j0, j1 int) {
 	a := o.a
 	o.a = g.roomForWords(s, &s.quant)

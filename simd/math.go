@@ -81,7 +81,7 @@ func (x Math) Kernel() string {
 }
 
 // Native reports whether instructions multiply the numbers of x at the level in use. Without them, BF16 multiplies rounded
-// numbers in float32, and Accurate is Strict: neither is faster than Strict.
+// numbers in float32, and Accurate is Strict: neither is faster than Strict. Strict and Int8 always are native.
 func (x Math) Native() bool {
 	k := x.words()
 	return x == Strict || k != nil && k.numbers > 1

@@ -10,8 +10,8 @@ import (
 // use, on threads goroutines for about d. A kernel's rate is stated as a percentage of this ceiling.
 func FMAPeak(threads int, d time.Duration) float64 { return Strict.Peak(threads, d) }
 
-// Peak is [FMAPeak] for the instruction that multiplies in the arithmetic x. It returns operations in nanoseconds: a
-// product and its addition are two.
+// Peak is [FMAPeak] for the instruction that multiplies in the arithmetic x. It returns 10⁹ operations a
+// second; a product and its addition are two.
 func (x Math) Peak(threads int, d time.Duration) float64 {
 	threads = max(threads, 1)
 	kern := gemmKernels[level]

@@ -38,9 +38,9 @@ type Distillation struct {
 //	hard: (1-α)·base + α·CE(logits, argmax teacher)                       (equation 3, where α is ½)
 //
 // base is the student's loss by the true labels, one element. logits, [n, classes], are those that learn from the
-// teacher: of the distillation token (vit.Model.ForwardHeads), or of a classifier that has only one head. The teacher gets the
-// values of inputs, on a tape of the same arithmetic. It panics with an autograd.UseError for settings that are not valid, and with an autograd.ShapeError
-// when the teacher's logits have another shape.
+// teacher: of the distillation token (vit.Model.ForwardHeads), or of a classifier that has only one head. The teacher gets
+// the values of inputs, on a tape of the same arithmetic. It panics with an autograd.UseError for settings that are not
+// valid, and with an autograd.ShapeError when the teacher's logits have another shape.
 func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Tensor {
 	if d.Teacher == nil {
 		panic(&autograd.UseError{Op: "distillation", Reason: "expected a Teacher, found none"})

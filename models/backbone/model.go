@@ -28,7 +28,8 @@ type Model struct {
 	PreprocessAssumed bool
 	// Workers runs Classify, Embed and Evaluate in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
-	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load, or
+	// [simd.Int8] after Load of a quantized folder.
 	Math simd.Math
 
 	runner *run.Runner

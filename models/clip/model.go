@@ -38,7 +38,8 @@ type Model struct {
 	Tokenizer *text.Tokenizer
 	// Workers runs the encoders in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
-	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load, or
+	// [simd.Int8] after Load of a quantized folder.
 	Math simd.Math
 
 	source source // of Tokenizer

@@ -42,7 +42,8 @@ type Model struct {
 	Options Options
 	// Workers runs Detect in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
-	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load.
+	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load, or
+	// [simd.Int8] after Load of a quantized folder.
 	Math simd.Math
 
 	runner   *run.Runner

@@ -19,8 +19,10 @@
 // position tables stay as they are. A weight that is also an embedding (tied weights) stays too.
 //
 // Each weight keeps its products in the arithmetic of its type, by [autograd.Parameter.LimitMath]: integers in Int8,
-// bfloat16 in BF16, float32 in Strict. The Math of the model or tape allows it: a quantized model computes in
-// float32 while Math is Strict, with the values that the integers stand for, and saves memory alone.
+// bfloat16 in BF16, float32 in Strict. The Math of the model or tape allows it: while that is Strict, a quantized model
+// computes in float32 with the values that the integers stand for. Its packed weights are then float32: the file is
+// smaller, the memory is not. In Int8, products of activations (attention) are bfloat16 where the processor multiplies
+// it, else float32; so the bits of a model depend on the instruction set.
 //
 // # Files
 //

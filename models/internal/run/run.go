@@ -23,7 +23,8 @@ import (
 const Batch = 16
 
 // Runner lends the memory of tapes to a model's calls. Any number of goroutines may use one at once. As many passes
-// as there are cores (GOMAXPROCS) run at once; others wait in the order in which they came.
+// as there are cores (GOMAXPROCS, or the processors if these are fewer) run at once; others wait in the order in which
+// they came.
 type Runner struct {
 	turns  turns
 	arenas autograd.Arenas
