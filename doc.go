@@ -11,7 +11,8 @@
 // The packages, from the lowest layer to the highest. A package imports only packages that come before it in this list:
 //
 //   - simd: kernels on float32 slices for AVX2, AVX-512, NEON and portable Go, with the same bits on each: products,
-//     depthwise convolutions, functions, sums. Also the workers that run them in parallel.
+//     depthwise convolutions, functions, sums. Also the workers that run them in parallel. Math modes (bfloat16, integers)
+//     trade exactness of products for speed: every model has a field Math.
 //   - autograd: Tensor, Parameter and Tape; differentiable operations of transformers, convolutional networks, detectors
 //     and recurrent networks; memory and random numbers. autograd/gradcheck compares the gradients of a function with
 //     finite differences.
