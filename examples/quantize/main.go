@@ -59,6 +59,8 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, errors.New("-out: expected a folder")
 	case s.KeepMath != simd.Strict && s.KeepMath != simd.BF16:
 		return s, fmt.Errorf("-keep-math: expected strict or bf16, found %v", s.KeepMath)
+	case s.Keep == "" && s.KeepMath != simd.Strict:
+		return s, fmt.Errorf("-keep-math %v: expected -keep with the weights that it is for", s.KeepMath)
 	case pattern != nil:
 		return s, fmt.Errorf("-keep: %w: %q", pattern, s.Keep)
 	}
@@ -141,9 +143,22 @@ func convert(ctx context.Context, s settings, c *console.Console) (*result, erro
 	if err != nil {
 		return nil, err
 	}
+	converted, kept := 0, 0
 	for _, w := range weights {
+		if w.Math == simd.Int8 {
+			converted++
+		}
+		if match, _ := path.Match(s.Keep, w.Path); match {
+			kept++
+		}
 		c.Line("%-50s %-14s %-7s error %.4f  %s, before %s", w.Path, fmt.Sprint(w.Shape), w.Math, w.Error, console.Size(w.After), console.Size(w.Before))
 		r.Layers = append(r.Layers, layer{w.Path, w.Shape, w.Math.String(), console.Number(w.Error), w.Before, w.After})
+	}
+	if s.Keep != "" && kept == 0 {
+		return nil, fmt.Errorf("-keep: no weight matches %q", s.Keep)
+	}
+	if converted == 0 {
+		return nil, errors.New("no weight becomes integers: the model has no linear layers in numbered blocks, or -keep names all of them")
 	}
 	r.After = quant.Bytes(m.parts)
 	c.Line("all parameters: %s, before %s", console.Size(r.After), console.Size(r.Before))

@@ -81,6 +81,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	}
 	m.readTokenizer(f.FS)
 	m.readLibrary(f.FS)
+	if m.Sentences != nil {
+		f.Limit(m.Sentences)
+	}
 	return m, nil
 }
 

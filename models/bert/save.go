@@ -50,7 +50,11 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	y.Names = m.AdapterNames()
 	plain := *m
 	plain.Sentences = nil // its weights have files of their own
-	return y.Save(dir, modelfolder.Contents{Config: c, Model: &plain, Parts: parts}, o)
+	contents := modelfolder.Contents{Config: c, Model: &plain, Parts: parts}
+	if m.Heads.Masked != nil {
+		contents.Ignored = []string{"Heads.Masked.Decoder.Weight"} // an embedding here, tied or not
+	}
+	return y.Save(dir, contents, o)
 }
 
 // tokenizerFiles are files beside tokenizer.json that say how it is used. They are kept as they are.

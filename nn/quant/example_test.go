@@ -12,9 +12,9 @@ import (
 // The layers of the blocks become integers, the head stays.
 func Example() {
 	model := struct {
-		Blocks []*nn.Linear
+		Blocks nn.Stack
 		Head   *nn.Linear
-	}{[]*nn.Linear{nn.NewLinear(64, 64, true), nn.NewLinear(64, 64, true)}, nn.NewLinear(64, 10, true)}
+	}{nn.NewStack(1, nn.BlockConfig{Width: 64, Heads: 2}), nn.NewLinear(64, 10, true)}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, l := range nn.Layers[nn.Linear](model) {
 		nn.KaimingUniform(rng, l.Weight, 0)
@@ -29,8 +29,10 @@ func Example() {
 	}
 	fmt.Println(before, quant.Bytes(model))
 	// Output:
-	// Blocks.0.Weight [64 64]: int8, 4352 bytes instead of 16384
-	// Blocks.1.Weight [64 64]: int8, 4352 bytes instead of 16384
+	// Blocks.0.Attention.QKV.Weight [192 64]: int8, 13056 bytes instead of 49152
+	// Blocks.0.Attention.Proj.Weight [64 64]: int8, 4352 bytes instead of 16384
+	// Blocks.0.MLP.FC1.Weight [256 64]: int8, 17408 bytes instead of 65536
+	// Blocks.0.MLP.FC2.Weight [64 256]: int8, 16640 bytes instead of 65536
 	// Head.Weight [10 64]: strict, 2560 bytes instead of 2560
-	// 35880 11816
+	// 201768 56616
 }

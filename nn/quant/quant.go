@@ -27,13 +27,18 @@ type Weight struct {
 // A Rule chooses the arithmetic of the products of a weight: [simd.Int8], [simd.BF16] or [simd.Strict].
 type Rule func(w Weight) simd.Math
 
-// Blocks is the rule that suits most models: Int8 for the layers of numbered blocks, Strict for the others. Those are
-// projections into and out of the stack of blocks, poolers and heads. They take little time, and an error in them is not
-// averaged out by what follows.
+// Blocks is the rule that suits most models: Int8 for the layers in parts of numbered blocks, such as
+// "Blocks.0.MLP.FC1.Weight", and for the joined projection "In" of parallel blocks. It is Strict for the others: projections
+// into and out of the stack of blocks, poolers and heads, also those of numbered layers. They take little time, and an error in
+// them is not averaged out by what follows.
 func Blocks(w Weight) simd.Math {
-	for part := range strings.SplitSeq(w.Path, ".") {
-		if _, err := strconv.Atoi(part); err == nil {
-			return simd.Int8
+	parts := strings.Split(w.Path, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		if _, err := strconv.Atoi(parts[i]); err == nil {
+			if inside := parts[i+1:]; len(inside) >= 3 || len(inside) == 2 && inside[0] == "In" {
+				return simd.Int8
+			}
+			break
 		}
 	}
 	return simd.Strict

@@ -350,8 +350,8 @@ func (f *Folder) Fill(model any, hooks ...Hook) error {
 			return nil, nil
 		},
 	})
-	if err == nil && f.quantized {
-		limit(model)
+	if err == nil {
+		f.Limit(model)
 	}
 	return err
 }

@@ -185,6 +185,14 @@ func (f *Folder) Math() simd.Math {
 	return simd.Strict
 }
 
+// Limit keeps the products of a part that was read beside the weights as [Folder.Fill] does those of the model: in a
+// quantized folder, in the arithmetic of the type of each parameter.
+func (f *Folder) Limit(part any) {
+	if f.quantized {
+		limit(part)
+	}
+}
+
 // limit keeps the products of each parameter of a quantized model in the arithmetic of its type.
 func limit(model any) {
 	for _, p := range nn.Parameters(model) {
@@ -235,19 +243,22 @@ func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any, a
 }
 
 // describeQuantized adds quantization_config to the JSON of a model's configuration.
-func describeQuantized(config []byte, names *checkpoint.Names, model any, layout models.Layout) ([]byte, error) {
+func describeQuantized(config []byte, names *checkpoint.Names, c Contents, layout models.Layout) ([]byte, error) {
 	var kind struct {
 		ModelType *string `json:"model_type"`
 	}
 	if err := json.Unmarshal(config, &kind); err != nil || kind.ModelType == nil {
 		return nil, fmt.Errorf("layout: expected %q for a model with quantized weights, found %q", models.HuggingFace, layout)
 	}
-	ignore := []string{}
-	for path, l := range nn.Layers[nn.Linear](model) {
-		if l.Weight.DType() == autograd.Int8 {
-			continue
+	paths := slices.Clone(c.Ignored)
+	for path, l := range nn.Layers[nn.Linear](c.Model) {
+		if l.Weight.DType() != autograd.Int8 {
+			paths = append(paths, path+".Weight")
 		}
-		for _, name := range names.Tensors(path + ".Weight")[0] {
+	}
+	ignore := []string{}
+	for _, path := range paths {
+		for _, name := range names.Tensors(path)[0] {
 			if name != "" {
 				ignore = append(ignore, strings.TrimSuffix(name, ".weight"))
 			}

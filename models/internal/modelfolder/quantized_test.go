@@ -140,7 +140,7 @@ func TestQuantizedFolder(t *testing.T) {
 		t.Errorf("without a description: %v", err)
 	}
 	// A configuration that is not transformers' has no place for the description.
-	if _, err := describeQuantized([]byte(`{"architecture":"x"}`), small.Names, m, models.Timm); err == nil || err.Error() != `layout: expected "Hugging Face" for a model with quantized weights, found "timm"` {
+	if _, err := describeQuantized([]byte(`{"architecture":"x"}`), small.Names, Contents{Model: m}, models.Timm); err == nil || err.Error() != `layout: expected "Hugging Face" for a model with quantized weights, found "timm"` {
 		t.Errorf("timm: %v", err)
 	}
 }

@@ -23,6 +23,9 @@ type Contents struct {
 	Parts      []Part             // tokenizer files and the like
 	Weights    string             // the name of their file; "" means model.safetensors
 	Model      any
+	// Ignored are paths of weights that transformers has linear layers for, and Model has not. In a quantized model they
+	// stay as they are.
+	Ignored []string
 }
 
 func (c Contents) configName() string { return cmp.Or(c.ConfigName, ConfigName) }
@@ -61,7 +64,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	names := y.Names.Writing(o.Layout.String())
 	entries := checkpoint.Entries(names, nn.Values(c.Model))
 	if isQuantized(c.Model) {
-		if config, err = describeQuantized(config, names, c.Model, o.Layout); err != nil {
+		if config, err = describeQuantized(config, names, c, o.Layout); err != nil {
 			return err
 		}
 		keepTypes(entries, names, c.Model, o.DType)
