@@ -340,14 +340,16 @@ func (g *convShape) pointwiseForward(t *Tape, y []float32, beta float32, x, w []
 	})
 }
 
-// eachProblem runs f for each group of each image, with workers to use inside when there are few.
+// eachProblem runs f for each group of each image: many at once, or one after the other with workers to use inside.
 func (g *convShape) eachProblem(t *Tape, f func(inner *simd.Workers, i, k int)) {
 	problems := g.n * g.groups
-	inner := t.workers
-	if problems >= 2*t.workers.Limit() {
-		inner = nil
+	if problems < 2*t.workers.Limit() {
+		for task := range problems {
+			f(t.workers, task/g.groups, task%g.groups)
+		}
+		return
 	}
-	t.workers.For(problems, func(task int) { f(inner, task/g.groups, task%g.groups) })
+	t.workers.For(problems, func(task int) { f(nil, task/g.groups, task%g.groups) })
 }
 
 // ceilDiv returns how many blocks of size cover n.

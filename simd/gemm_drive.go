@@ -232,7 +232,7 @@ var gemmScratches = freeList[gemmScratch]{
 
 // sharedScratches hold the copies that the tasks of one call share, one for each concurrent call.
 var sharedScratches = freeList[gemmScratch]{
-	most: 4,
+	most: 64,
 	make: func() *gemmScratch { return new(gemmScratch) },
 	wipe: func(*gemmScratch) {},
 }

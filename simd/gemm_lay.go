@@ -157,7 +157,7 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 			g.kern.packPanel(x.edge, b.at(k0, (p1-1)*nr), b.Stride, false, kc, cols, nr)
 		}
 	default:
-		s.b = grow(s.b, g.groupCols*kc*nr)
+		s.b = grow(s.b, (p1-p0)*kc*nr)
 		x.data = s.b
 		g.pack(s, s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
 	}

@@ -204,7 +204,7 @@ func (g *gemmRun) plan(threads, count int) {
 	g.blockRows = min(g.blockRows, roundUp(g.taskRows, kern.mr))
 	g.groupCols = max(1, groupWidth/kern.nr)
 	if kern.rows && g.m <= 2*kern.mr {
-		if g.packed == nil && (g.gather != nil || g.operands != nil || g.one.b.Trans) {
+		if g.packed == nil && (g.word != nil || g.gather != nil || g.operands != nil || g.one.b.Trans) {
 			g.groupCols = 4 // in the first-level cache
 		} else {
 			g.groupCols = g.panels

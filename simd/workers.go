@@ -38,8 +38,9 @@ func (w *Workers) Limit() int {
 // Indices are claimed one at a time from a counter. The caller works too. It waits only for helpers in the
 // middle of an index, never for a helper that has not begun, so a call inside f cannot deadlock. One Workers has
 // at most its limit minus one helpers, nested calls included. No helper joins where callers and helpers are already as
-// many as the cores (GOMAXPROCS, or the processors if they are fewer): it would take the core of another caller. When f
-// panics, the indices not yet claimed are dropped, and the first panic value is raised again on the caller.
+// many as the cores (GOMAXPROCS, or the processors if they are fewer): it would take the core of another caller. A call
+// inside f counts its caller again, and so gets fewer helpers. When f panics, the indices not yet claimed are dropped, and
+// the first panic value is raised again on the caller.
 func (w *Workers) For(n int, f func(i int)) {
 	if n <= 0 {
 		return
