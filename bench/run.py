@@ -13,9 +13,10 @@ How a case is measured:
 
 - Each engine runs in a process of its own, prepared with the same sizes. A pair runs every engine once, in random order.
 - Before each run is a pause (--pause). Threads of the engine that ran before spin for a while, 10 ms in PyTorch and up to 60 in
-  ONNX Runtime, and would take the cores of the next. The price is that threads sleep when a run begins, as those of a server do
-  between requests: each engine pays to wake its own.
-- A case of under 20 ms runs several times in a row, and the shortest of them counts, with threads awake.
+  ONNX Runtime, and would take the cores of the next.
+- The price is that threads sleep when a run begins. So a case of under half a second runs twice or more in a row, and the
+  shortest run counts, with threads awake, as those of a busy server are. With --first the first run counts alone, as after a
+  request to an idle server: each engine pays to wake its threads, and on a virtual machine the host to wake a core.
 
 Rows are kept in out/bench until the program, the peers or the settings change. So a run that was interrupted continues, and a
 table can be measured in parts.
@@ -64,7 +65,7 @@ def measure(case, threads, o):
     warm = min(float(ours.ask("run 1")) for _ in range(3))
     for p in processes.values():
         p.ask("run 2")
-    calls = 1 if warm >= 20 else max(3, min(50, int(40 / max(warm, 0.05))))  # repeat a short case within a pair
+    calls = 1 if o.first or warm >= 500 else max(2, min(50, int(40 / max(warm, 0.05))))
     times, limits = {name: [] for name in processes}, []
     for pair in range(o.pairs):
         limits.append(float(ours.ask(limit)))
@@ -88,7 +89,7 @@ class Rows:
     def __init__(self, machine, o):
         with open(build("worker"), "rb") as f:
             key = hashlib.sha256(f.read())
-        key.update(json.dumps([machine["cpu"], machine["versions"], o.pairs, o.pause, o.simd, o.against]).encode())
+        key.update(json.dumps([machine["cpu"], machine["versions"], o.pairs, o.pause, o.first, o.simd, o.against]).encode())
         self.file = os.path.join(root, "out", "bench", key.hexdigest()[:16] + ".json")
         self.rows = {}
         with contextlib.suppress(FileNotFoundError), open(self.file) as f:
@@ -132,6 +133,7 @@ def options():
     p.add_argument("--threads", default="1,2", help="numbers of threads (%(default)s)")
     p.add_argument("--pairs", type=int, default=15)
     p.add_argument("--pause", type=float, default=0.1, help="seconds before each run (%(default)s)")
+    p.add_argument("--first", action="store_true", help="time the first run after the pause alone")
     p.add_argument("--only", help=f"kinds ({', '.join(cases.KINDS)}), or cases such as conv:64:64:3:1:1:56:56@bf16")
     p.add_argument("--math", help="arithmetics of cases without a suffix: strict, accurate, bf16, int8; all but accurate, which needs AMX")
     p.add_argument("--simd", default="", help="force our instruction set: amx, avx512, avx2, generic; avx2 limits PyTorch too")
