@@ -133,8 +133,9 @@ def document(m, limits, rows, o):
             f"Instructions: {', '.join(f for f in FLAGS if f in m['flags'])}.",
             f"Fovea: {m['commit']}, {m['info']}, {m['go']}. Beside it: {', '.join(o.against or m['versions'])}.", "",
             f"`bench/run` measured {o.pairs} pairs. Times are the minimum and the median in milliseconds. An engine runs after a pause of",
-            f"{o.pause} s, its threads asleep, as those of a server between requests. A case of under 20 ms then runs several times in a row, and",
-            "the shortest counts. The best peer is bold. `bench/report.py` explains the columns, `bench/peers.py` the peers.", "",
+            f"{o.pause} s. " + ("The first run counts, which pays for waking its threads." if o.first else
+                                "A case of under half a second then runs twice or more in a row, and the shortest counts, with threads awake."),
+            "The best peer is bold. `bench/report.py` explains the columns, `bench/peers.py` the peers.", "",
             "| limit | " + " | ".join(f"{n} thread{'s' * (n > 1)}" for n in limits) + " |", "|---" * (1 + len(limits)) + "|"]
     for x in cases.MATHS:
         text.append(f"| {x}: {m['kernels'][x]}, GFLOP/s | " + " | ".join(f"{l[x]:,.0f}" for l in limits.values()) + " |")
