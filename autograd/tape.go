@@ -18,8 +18,9 @@ type Options struct {
 
 	// Workers runs operations in parallel; nil is serial. Results do not depend on it.
 	Workers *simd.Workers
-	// Math is the arithmetic of matrix products, of the forward and the backward step alike: simd.Strict by default, which
-	// has the same bits everywhere. The essay of the package says what the others change. simd.Int8 excludes Gradients.
+	// Math is the arithmetic of matrix products, in the forward and in the backward step. The default, simd.Strict, has the
+	// same bits everywhere. The section "Math modes" of the package comment describes simd.Accurate, simd.BF16 and
+	// simd.Int8. NewTape panics where Int8 meets Gradients.
 	Math simd.Math
 	// Arena supplies memory; nil means a new one. No other tape may use it meanwhile.
 	Arena *Arena

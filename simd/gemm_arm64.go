@@ -38,7 +38,8 @@ func slidesNEON(t *gemmTile) {
 	}
 }
 
-// A productNEON is what the tiles multiply. They are called by a switch: tiles on the stack stay there.
+// A productNEON names a group of tile functions, one for each kind of product. A switch calls them, not a table of
+// functions: through a table, the compiler would move the gemmTile of a caller from its stack to the heap.
 type productNEON uint8
 
 const (

@@ -9,7 +9,7 @@ import "math"
 
 // A wordKernel computes the products of one arithmetic at one level.
 type wordKernel struct {
-	name string      // says what runs
+	name string      // the instruction set and instruction, as Math.Kernel returns it: "avx512-bf16"
 	kern *gemmKernel // its elements are words
 
 	// A group of numbers with neighboring k becomes a group of words.
@@ -27,7 +27,8 @@ type wordKernel struct {
 
 	// integers says that sums are integers of 32 bits. The rest concerns only them.
 	integers bool
-	// flip is what row gets for B. It adds offset to each integer.
+	// VPDPBUSD takes integers of B without a sign. row changes the bits of flip in B's words, which adds offset to each
+	// integer; less, below, takes the offset out of the sums.
 	flip   uint32
 	offset int32
 	// most returns the bits of the largest magnitude, NaN being the largest.
@@ -91,7 +92,8 @@ func roundRow(dst, src []float32, _ float32, _ uint32) int32 {
 	return 0
 }
 
-// quantized is what a product of integers keeps beside its words.
+// quantized holds the scales of the operands of a product of integers, and the sums of the rows of A that correct the
+// offset of B.
 type quantized struct {
 	rows []float32 // scales of A
 	sums []int32   // of the integers in a segment of a row of A, times the offset of B: by segment, by row

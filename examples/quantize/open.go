@@ -28,6 +28,15 @@ type model struct {
 	accuracy func(ctx context.Context, images vision.Dataset) (float64, error)
 }
 
+// modelOf returns a model of these parts, which has these fields and this method.
+func modelOf(parts any, workers **simd.Workers, math *simd.Math, save func(dir string, o models.SaveOptions) error) *model {
+	return &model{
+		parts: parts,
+		use:   func(w *simd.Workers, x simd.Math) { *workers, *math = w, x },
+		save:  func(dir string) error { return save(dir, models.SaveOptions{}) },
+	}
+}
+
 // openers open the models of each package.
 var openers = map[string]func(path string, o models.LoadOptions) (*model, error){
 	"models/vit": func(path string, o models.LoadOptions) (*model, error) {
@@ -35,7 +44,7 @@ var openers = map[string]func(path string, o models.LoadOptions) (*model, error)
 		if err != nil {
 			return nil, err
 		}
-		out := &model{parts: m, use: func(w *simd.Workers, x simd.Math) { m.Workers, m.Math = w, x }, save: func(dir string) error { return m.Save(dir, vit.SaveOptions{}) }}
+		out := modelOf(m, &m.Workers, &m.Math, m.Save)
 		if m.Head != nil {
 			out.accuracy = func(ctx context.Context, images vision.Dataset) (float64, error) {
 				confusion, err := m.Evaluate(ctx, images)
@@ -52,28 +61,28 @@ var openers = map[string]func(path string, o models.LoadOptions) (*model, error)
 		if err != nil {
 			return nil, err
 		}
-		return &model{parts: m, use: func(w *simd.Workers, x simd.Math) { m.Workers, m.Math = w, x }, save: func(dir string) error { return m.Save(dir, bert.SaveOptions{}) }}, nil
+		return modelOf(m, &m.Workers, &m.Math, m.Save), nil
 	},
 	"models/clip": func(path string, o models.LoadOptions) (*model, error) {
 		m, err := clip.Open(path, o)
 		if err != nil {
 			return nil, err
 		}
-		return &model{parts: m, use: func(w *simd.Workers, x simd.Math) { m.Workers, m.Math = w, x }, save: func(dir string) error { return m.Save(dir, clip.SaveOptions{}) }}, nil
+		return modelOf(m, &m.Workers, &m.Math, m.Save), nil
 	},
 	"models/mae": func(path string, o models.LoadOptions) (*model, error) {
 		m, err := mae.Open(path, o)
 		if err != nil {
 			return nil, err
 		}
-		return &model{parts: m, use: func(w *simd.Workers, x simd.Math) { m.Workers, m.Math = w, x }, save: func(dir string) error { return m.Save(dir, mae.SaveOptions{}) }}, nil
+		return modelOf(m, &m.Workers, &m.Math, m.Save), nil
 	},
 	"models/detect": func(path string, o models.LoadOptions) (*model, error) {
 		m, err := detect.Open(path, o)
 		if err != nil {
 			return nil, err
 		}
-		return &model{parts: m.Network, use: func(w *simd.Workers, x simd.Math) { m.Workers, m.Math = w, x }, save: func(dir string) error { return m.Save(dir, detect.SaveOptions{}) }}, nil
+		return modelOf(m.Network, &m.Workers, &m.Math, m.Save), nil
 	},
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/peak"
 )
 
-// usage is what the child of TestMemoryLimit reports.
+// usage holds the memory statistics that the process started by TestMemoryLimit prints as JSON.
 type usage struct {
 	Held      int    // bytes that the runtime holds in the end
 	Allocated uint64 // bytes allocated in the last passes
