@@ -176,7 +176,7 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 				if lines {
 					t.ahead, t.atiles = ahead+uintptr(k*t.brs+from*t.k/4*t.afour), 0
 				}
-				t.bias, t.residual = nil, nil
+				t.bias, t.scale, t.residual = nil, nil, nil
 				if ends && k+t.k == kc {
 					g.endTiles(t, r0+r, p*nr)
 				}
@@ -191,10 +191,13 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 	return &g.ep
 }
 
-// endTiles has tiles that begin at row i and column j of C add the bias and the residual.
+// endTiles has tiles that begin at row i and column j of C do the steps of the epilogue that are not in g.rest.
 func (g *gemmRun) endTiles(t *gemmTile, i, j int) {
 	if g.ep.Bias != nil {
 		t.bias = unsafe.Pointer(&g.ep.Bias[j])
+	}
+	if g.ep.Scale != nil && g.rest.Scale == nil {
+		t.scale = unsafe.Pointer(&g.ep.Scale[j])
 	}
 	if g.ep.Residual != nil && g.rest.Residual == nil {
 		t.residual, t.ldres = unsafe.Pointer(&g.ep.Residual[i*g.ep.ResidualStride+j]), 4*g.ep.ResidualStride

@@ -178,7 +178,12 @@ func (g *gemmRun) plan(threads, count int) {
 	g.taskCols = ceilDiv(g.panels, max(1, ceilDiv(g.panels*kern.nr, stripCols)))
 
 	if total := cost * float64(count); threads > 1 && total > serialCost {
-		want := min(4*threads, int(total/taskCost))
+		each := 4
+		if kern.rows && g.packed != nil && g.gather == nil && g.m <= taskRowsMost/2 {
+			// No task prefetches its first panel. With few rows that costs more than threads that do not end together.
+			each = 2
+		}
+		want := min(each*threads, int(total/taskCost))
 		if g.gather != nil && g.m > g.n {
 			// The weights of a convolution with many channels are larger than its B. Tasks that divide columns would
 			// each read them all; tasks that divide rows share a packed B.
