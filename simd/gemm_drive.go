@@ -21,6 +21,12 @@ func (g *gemmRun) do(i int) {
 			checkView("GemmBatch", "B", o.b, g.numbers, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
+		if g.word != nil && g.operands != nil {
+			nr := g.kern.nr
+			g.convertOne(s, o, i0, i1, p0*nr, min(p1*nr, g.n))
+			g.compute(s, o, 0, i1-i0, p0, p1)
+			continue
+		}
 		g.compute(s, o, i0, i1, p0, p1)
 	}
 }
@@ -46,9 +52,6 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 			g.ep.finish(o, i0, i1, j0, j1)
 		}
 		return
-	}
-	if g.word != nil && g.operands != nil {
-		g.convertOne(s, o, i0, i1, j0, j1)
 	}
 	integers := g.word != nil && g.word.integers
 	segment := 0

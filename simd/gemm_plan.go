@@ -166,6 +166,9 @@ func (g *gemmRun) plan(threads, count int) {
 	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
 		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
+	if g.word != nil && g.operands != nil {
+		g.taskRows = min(g.taskRows, g.batchRows())
+	}
 	if g.window && g.gather == nil && g.m*g.k > windowWeights && g.m > windowTiles*kern.mr {
 		g.taskRows = ceilDiv(g.m, ceilDiv(g.m*g.k, windowWeights))
 	}
