@@ -370,7 +370,9 @@ func TestNames(t *testing.T) {
 	relative.RelativePositions = true
 	shared := relative
 	shared.SharedRelative = true
-	all := []any{New(relative, 2, nil), New(shared, 2, nil), New(mixed, 2, nil), New(hybrid, 2, nil), New(convs, 2, nil), New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
+	computed, same := relative, shared
+	computed.RelativeHidden, same.RelativeHidden = 8, 8
+	all := []any{New(relative, 2, nil), New(shared, 2, nil), New(computed, 2, nil), New(same, 2, nil), New(mixed, 2, nil), New(hybrid, 2, nil), New(convs, 2, nil), New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
 	modeltest.Names(t, &names, all...)
 	for _, kind := range []string{deitType, dinov2Type, registersType, dinov3Type, beitType, data2vecType} {
 		for _, gated := range []bool{false, true} {
