@@ -101,12 +101,7 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		weight.values = f.values(w)
 	}
 	end := convEnd{bias: f.values(b), residual: f.values(residual), act: o.Act}
-	// The derivative of ReLU depends on the sign of its result alone.
-	pre := y.data
-	if f.grad && o.Act != ActNone && o.Act != ActRelu {
-		pre = f.save(len(y.data))
-		end.pre = pre
-	}
+	pre := f.preActivation(y, &end)
 	if f.math != simd.Strict {
 		g.pixelsForward(f.Tape, y.data, xv, weight, f.math, end)
 	} else {
@@ -115,9 +110,8 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	return f.done(y, func(k *back) {
 		dy := k.dy
 		if o.Act != ActNone {
-			dy = k.scratch(len(dy))
+			dy = k.beforeActivation(o.Act, pre)
 			defer k.recycle(dy)
-			k.each(len(dy), o.Act.Cost(), func(lo, hi int) { o.Act.Grad(dy[lo:hi], pre[lo:hi], k.dy[lo:hi]) })
 		}
 		if given(residual) && o.Act == ActNone {
 			k.pass(residual)

@@ -167,6 +167,9 @@ func (g *gemmRun) plan(threads, count int) {
 	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
 		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
+	if g.word != nil && g.operands != nil {
+		g.taskRows = min(g.taskRows, g.batchRows())
+	}
 	if g.window && g.gather == nil && g.m*g.k > windowWeights && g.m > windowTiles*kern.mr {
 		g.taskRows = ceilDiv(g.m, ceilDiv(g.m*g.k, windowWeights))
 	}
@@ -179,7 +182,12 @@ func (g *gemmRun) plan(threads, count int) {
 	g.taskCols = ceilDiv(g.panels, max(1, ceilDiv(g.panels*kern.nr, stripCols)))
 
 	if total := cost * float64(count); threads > 1 && total > serialCost {
-		want := min(4*threads, int(total/taskCost))
+		each := 4
+		if kern.rows && g.packed != nil && g.gather == nil && g.m <= taskRowsMost/2 {
+			// No task prefetches its first panel. With few rows that costs more than threads that do not end together.
+			each = 2
+		}
+		want := min(each*threads, int(total/taskCost))
 		if g.gather != nil && g.m > g.n {
 			// The weights of a convolution with many channels are larger than its B. Tasks that divide columns would
 			// each read them all; tasks that divide rows share a packed B.
