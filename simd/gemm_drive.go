@@ -228,12 +228,16 @@ type gemmScratch struct {
 	sums   []int32
 	quant  quantized // of the task's problem
 	kept   []float32 // C before a segment of integer sums
+	planes [pixelMost][]float32
 }
 
 var gemmScratches = freeList[gemmScratch]{
 	most: 64,
 	make: func() *gemmScratch { return new(gemmScratch) },
-	wipe: func(s *gemmScratch) { s.tile, s.operands, s.quant = gemmTile{}, gemmOperands{}, quantized{} },
+	wipe: func(s *gemmScratch) {
+		s.tile, s.operands, s.quant = gemmTile{}, gemmOperands{}, quantized{}
+		clear(s.planes[:])
+	},
 }
 
 // sharedScratches hold the copies that the tasks of one call share, one for each concurrent call.

@@ -23,6 +23,7 @@ type gemmRun struct {
 	// In another arithmetic than Strict, k counts words of numbers. numbers is k before that.
 	word    *wordKernel
 	numbers int
+	made    bool         // A has words already
 	plain   gemmOperands // one, with A as numbers
 	quant   quantized    // of one
 	blockA  int          // rows of A that are converted at once
@@ -81,7 +82,7 @@ func (g *gemmRun) setEpilogue(ep *Epilogue) {
 
 // run divides the work, does it and recycles g.
 func (g *gemmRun) run(w *Workers, count int) {
-	if g.word != nil && g.operands == nil && g.m > g.wordRows() {
+	if g.word != nil && !g.made && g.operands == nil && g.m > g.wordRows() {
 		defer gemmRuns.put(g)
 		for i := 0; i < g.m; i += g.wordRows() {
 			g.part(i, min(i+g.wordRows(), g.m)).run(w, 1)
@@ -90,7 +91,7 @@ func (g *gemmRun) run(w *Workers, count int) {
 	}
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
-	if words, tasks := g.word != nil, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {
+	if words, tasks := g.word != nil && !g.made, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {
 		shared := sharedScratches.get()
 		defer sharedScratches.put(shared)
 		if words {

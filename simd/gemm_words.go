@@ -24,6 +24,9 @@ type wordKernel struct {
 	row func(dst, src []float32, inverse float32, flip uint32) (sum int32)
 	// panel, which may be nil, makes a panel of k rows of cols numbers, stride elements apart.
 	panel func(dst, src []float32, stride, k, cols int)
+	// pixels makes words of the rows of several channels, as many as a word has or fewer: see gemm_pixels.go. It is nil
+	// where a group has several words, and where words are numbers.
+	pixels func(dst []float32, src [][]float32, inverse float32)
 
 	// integers says that sums are integers of 32 bits. The rest concerns only them.
 	integers bool

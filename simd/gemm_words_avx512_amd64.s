@@ -29088,6 +29088,61 @@ done:
 	VZEROUPPER
 	RET
 
+// func bf16Pixels512(dst, first, second *float32, n, both int)
+// Rounds n numbers of two rows to bfloat16. A word has one of each row; with both 0 instead of 1, the second row is zeros.
+TEXT ·bf16Pixels512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ first+8(FP), SI
+	MOVQ second+16(FP), R8
+	MOVQ n+24(FP), DX
+	MOVQ both+32(FP), AX
+	NEGQ AX
+	KMOVW AX, K7
+	VMOVUPS pairs512<>(SB), Z31
+	SUBQ $32, DX
+	JLT rest
+loop:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS.Z (R8), K7, Z2
+	VMOVUPS.Z 64(R8), K7, Z3
+	BYTE $0x62; BYTE $0xf2; BYTE $0x6f; BYTE $0x48; BYTE $0x72; BYTE $0xe0; // vcvtne2ps2bf16 zmm4, zmm2, zmm0
+	VPERMW Z4, Z31, Z4
+	BYTE $0x62; BYTE $0xf2; BYTE $0x67; BYTE $0x48; BYTE $0x72; BYTE $0xe9; // vcvtne2ps2bf16 zmm5, zmm3, zmm1
+	VPERMW Z5, Z31, Z5
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ $128, SI
+	ADDQ $128, R8
+	ADDQ $128, DI
+	SUBQ $32, DX
+	JGE loop
+rest:
+	ADDQ $32, DX
+	JEQ done
+	MOVQ DX, CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
+	SHRQ $16, AX
+	KMOVW AX, K2
+	KANDW K1, K7, K3
+	KANDW K2, K7, K4
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	VMOVUPS.Z (R8), K3, Z2
+	VMOVUPS.Z 64(R8), K4, Z3
+	BYTE $0x62; BYTE $0xf2; BYTE $0x6f; BYTE $0x48; BYTE $0x72; BYTE $0xe0; // vcvtne2ps2bf16 zmm4, zmm2, zmm0
+	VPERMW Z4, Z31, Z4
+	BYTE $0x62; BYTE $0xf2; BYTE $0x67; BYTE $0x48; BYTE $0x72; BYTE $0xe9; // vcvtne2ps2bf16 zmm5, zmm3, zmm1
+	VPERMW Z5, Z31, Z5
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+done:
+	VZEROUPPER
+	RET
+
 // func int8Row512(dst, src *float32, n int, inverse float32, flip uint32) (sum int32)
 // Multiplies n numbers by inverse, rounds them to integers of 8 bits, to nearest with ties to even, and sums those. Four
 // are in a word, the last one filled with zeros. Then the bits of flip change in each word.
@@ -29148,6 +29203,90 @@ done:
 	VPADDD X1, X0, X0
 	VMOVD X0, AX
 	MOVL AX, sum+32(FP)
+	VZEROUPPER
+	RET
+
+// func int8Pixels512(dst *float32, rows **float32, n, channels int, inverse float32, flip uint32)
+// Multiplies n numbers of four rows by inverse and rounds them to integers of 8 bits, to nearest with ties to even. A word
+// has one of each row. Rows from channels on are zeros. Then the bits of flip change in each word.
+TEXT ·int8Pixels512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ rows+8(FP), AX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), R8
+	MOVQ 16(AX), R9
+	MOVQ 24(AX), R10
+	MOVQ n+16(FP), DX
+	MOVQ channels+24(FP), R11
+	VBROADCASTSS inverse+32(FP), Z29
+	MOVL flip+36(FP), AX
+	VPBROADCASTD AX, Z30
+	MOVQ $0xffff, AX
+	KMOVW AX, K1
+	XORQ AX, AX
+	MOVQ $0xffff, CX
+	CMPQ R11, $1
+	CMOVQGT CX, AX
+	KMOVW AX, K4
+	XORQ AX, AX
+	MOVQ $0xffff, CX
+	CMPQ R11, $2
+	CMOVQGT CX, AX
+	KMOVW AX, K5
+	XORQ AX, AX
+	MOVQ $0xffff, CX
+	CMPQ R11, $3
+	CMOVQGT CX, AX
+	KMOVW AX, K6
+loop:
+	CMPQ DX, $16
+	JGE whole
+	TESTQ DX, DX
+	JEQ done
+	MOVQ DX, CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
+	SHRQ $16, AX
+	KMOVW AX, K2
+	KANDW K1, K4, K4
+	KANDW K1, K5, K5
+	KANDW K1, K6, K6
+	MOVQ $16, DX
+whole:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (R8), K4, Z1
+	VMOVUPS.Z (R9), K5, Z2
+	VMOVUPS.Z (R10), K6, Z3
+	VMULPS Z0, Z29, Z0
+	VCVTPS2DQ Z0, Z0
+	VMULPS Z1, Z29, Z1
+	VCVTPS2DQ Z1, Z1
+	VMULPS Z2, Z29, Z2
+	VCVTPS2DQ Z2, Z2
+	VMULPS Z3, Z29, Z3
+	VCVTPS2DQ Z3, Z3
+	VPSLLD $24, Z0, Z0
+	VPSRLD $24, Z0, Z0
+	VPSLLD $24, Z1, Z1
+	VPSRLD $16, Z1, Z1
+	VPSLLD $24, Z2, Z2
+	VPSRLD $8, Z2, Z2
+	VPSLLD $24, Z3, Z3
+	VPORD Z1, Z0, Z0
+	VPORD Z3, Z2, Z2
+	VPORD Z2, Z0, Z0
+	VPXORD Z30, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+	ADDQ $64, SI
+	ADDQ $64, R8
+	ADDQ $64, R9
+	ADDQ $64, R10
+	ADDQ $64, DI
+	SUBQ $16, DX
+	JMP loop
+done:
 	VZEROUPPER
 	RET
 

@@ -51,7 +51,9 @@ func wordsAVX512() *asm.Text {
 	}
 	bf16Row512(a)
 	bf16Panel512(a)
+	bf16Pixels512(a)
 	int8Row512(a)
+	int8Pixels512(a)
 	most512(a)
 	scale512(a)
 	return a
