@@ -149,7 +149,6 @@ func TestSetHostile(t *testing.T) {
 	c := tinyDETR()
 	c.DETR.TimmNames, c.DETR.Backbone = true, DETRResNet50().DETR.Backbone
 	timm := marshaled(t, c)
-<<<<<<< HEAD
 	all, dirs := sets(), map[bool]string{}
 	for yolos, name := range map[bool]string{false: "detr", true: "yolos"} {
 		dirs[yolos] = t.TempDir()
@@ -157,9 +156,7 @@ func TestSetHostile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-=======
 	named := strings.Replace(timm, `"use_timm_backbone":true`, `"use_timm_backbone":false`, 1)
->>>>>>> left16
 	for _, c := range []struct{ file, old, with, want string }{
 		{detr, `"d_model":16`, `"d_model":6`, "encoder_attention_heads: expected a divisor of d_model 6"},
 		{detr, `"d_model":16`, `"d_model":1048576`, "the configuration describes a model of at least"},
