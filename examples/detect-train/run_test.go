@@ -137,7 +137,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Options, r.model = first.Options, m
+	m.Options, m.Math, r.model = first.Options, first.Math, m
 	if _, after, err := r.evaluate(t.Context(), r.corpus.test); err != nil || !slices.Equal(before, after) {
 		t.Errorf("the saved model finds other boxes, %v", err)
 	}
