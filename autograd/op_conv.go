@@ -41,11 +41,11 @@ type Conv2dOptions struct {
 // images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
 // the number of threads, and no result on what else is in the batch.
 //
-// All that is Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out in each group
-// has the arithmetic of [simd.PixelFilters], where instructions multiply such pixels ([simd.Math.PixelChannels]). K then runs
-// over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one chain. In Int8, a filter has a scale, and
-// all pixels of an image have one, found anew each time. Depthwise convolutions, those of fewer channels, and gradients are
-// Strict in each mode, and so is Winograd's algorithm, which the other modes do not use.
+// The sums above are those of Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out in
+// each group has the arithmetic of [simd.PackedFilters], where the processor has instructions for it
+// ([simd.Math.PixelChannels]). K then runs over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one
+// chain. In Int8, each filter has a scale, and each image has one, computed at each call. Depthwise convolutions, those of
+// fewer channels, and gradients are Strict in every mode. Winograd's algorithm is used in Strict alone.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {

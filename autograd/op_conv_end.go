@@ -12,8 +12,8 @@ type convEnd struct {
 
 func (e *convEnd) none() bool { return e.bias == nil && e.residual == nil && e.act == ActNone }
 
-// preActivation returns what goes into the activation of a result, for its gradient. Where that is not the result itself,
-// the steps write it to memory that is saved.
+// preActivation returns the values that the gradient of the activation needs: those before it, which the epilogue writes to
+// saved memory, or the result itself.
 func (f *frame) preActivation(y *Tensor, e *convEnd) []float32 {
 	if !f.grad || e.act == ActNone || e.act == ActRelu {
 		return y.data // the derivative of ReLU depends on the sign of its result alone

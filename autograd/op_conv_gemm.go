@@ -306,9 +306,9 @@ func (g *convShape) axes() (y, x convAxis) {
 // A convWeight is the weight of a convolution in one of its forms, the others being nil.
 type convWeight struct {
 	values   []float32
-	filters  []*simd.Packed       // of each group
-	winograd []float32            // transformed
-	pixels   []*simd.PixelFilters // of each group, for another arithmetic than Strict
+	filters  []*simd.Packed        // of each group
+	winograd []float32             // transformed
+	pixels   []*simd.PackedFilters // of each group, for another arithmetic than Strict
 }
 
 // forward computes y = end(conv(x, w)) + beta·y, beta being 0 or 1; with 1 there are no steps at the end.

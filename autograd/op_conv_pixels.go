@@ -2,45 +2,43 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// In BF16 and Int8 a convolution is a sliding whose planes are words: a word holds two or four neighboring channels of one
-// pixel. K runs over (group of channels, tap), in blocks of whole words. Everything else is the sliding of Strict.
+// In BF16 and Int8 a convolution is a sliding over planes of words: a word holds two or four neighboring channels of one pixel
+// (see simd.Math.PackPixels). K runs over (word, tap), in blocks of whole words. The rest is as in Strict.
 
-const (
-	// pixelsLeast is the number of channels of a group, in and out, from which a convolution follows the tape's arithmetic.
-	// With fewer, words are half empty or the copy of pixels takes longer than the products.
-	pixelsLeast = 16
-)
+// pixelsLeast is the number of channels of a group, in and out, from which a convolution follows the tape's arithmetic. With
+// fewer, words are half empty, or packing the pixels takes longer than the products.
+const pixelsLeast = 16
 
-// arithmetic returns the arithmetic of the forward pass on a tape of m.
+// arithmetic returns the arithmetic of the forward step on a tape with math m.
 func (g *convShape) arithmetic(m simd.Math) simd.Math {
 	if m.PixelChannels() == 0 || g.depthwise() || min(g.ci, g.co) < pixelsLeast {
 		return simd.Strict
 	}
-	if m == simd.Int8 && g.taps() > simd.PixelMost {
+	if m == simd.Int8 && g.taps() > simd.MaxInt8Filter {
 		return simd.Strict
 	}
 	return m
 }
 
-// convPixels are the operands of a sliding in another arithmetic than Strict. A nil one stands for Strict.
+// convPixels are the operands of a sliding in BF16 or Int8. nil stands for Strict.
 type convPixels struct {
 	math     simd.Math
-	numbers  int // channels of a word
-	channels int // of a group
-	zero     float32
-	filters  []*simd.PixelFilters // of each group
+	numbers  int                   // channels of a word
+	channels int                   // of a group
+	zero     float32               // the word of the padding
+	filters  []*simd.PackedFilters // of each group
 	// plane returns a channel of a group of an image.
 	plane func(image, group, channel int) []float32
-	// The scales of each image, and what its pixels are multiplied by. Int8 alone has them.
+	// The scale of each image and its inverse, in Int8.
 	scales, inverses []float32
 }
 
-// whole reports whether a sum is one product of all channels: integers are scaled at the end.
+// whole reports whether all channels are multiplied at once, as in Int8: its sums are scaled at the end.
 func (x *convPixels) whole() bool { return x != nil && x.math == simd.Int8 }
 
-// fill makes words of the part of a word's channels that outputs in the given number of rows from row on see.
+// fill packs the channels of a word, in the part of the image that the given number of output rows from row on depend on.
 func (x *convPixels) fill(p *planes, dst []float32, image, group, word, row, rows int) {
-	var src, at [4][]float32
+	var src, at [4][]float32 // a word has at most 4 channels
 	from := word * x.numbers
 	n := min(x.numbers, x.channels-from)
 	for q := range n {
@@ -54,11 +52,11 @@ func (x *convPixels) fill(p *planes, dst []float32, image, group, word, row, row
 		for q := range n {
 			at[q] = src[q][from:]
 		}
-		x.math.PixelRows(dst, p.width, at[:n], stride, rows, cols, p.x.stride, inverse)
+		x.math.PackPixels(dst, p.width, at[:n], stride, rows, cols, p.x.stride, inverse)
 	})
 }
 
-// spread writes the scale of each position of some images; BF16 has none.
+// spread returns the scales of the positions of some images, for GemmPixels. It writes them to dst. BF16 has none.
 func (x *convPixels) spread(dst []float32, image, images, strip int) []float32 {
 	if !x.whole() {
 		return nil
@@ -69,7 +67,7 @@ func (x *convPixels) spread(dst []float32, image, images, strip int) []float32 {
 	return dst[:images*strip]
 }
 
-// pixelsForward computes y = end(conv(x, w)) in an arithmetic that has words of pixels.
+// pixelsForward computes y = end(conv(x, w)) in BF16 or Int8.
 func (g *convShape) pixelsForward(t *Tape, y, x []float32, w convWeight, m simd.Math, end convEnd) {
 	if len(y) == 0 {
 		return
@@ -85,12 +83,12 @@ func (g *convShape) pixelsForward(t *Tape, y, x []float32, w convWeight, m simd.
 	}
 	if p.filters == nil {
 		taps := g.kh * g.kw
-		n := m.PixelLen(g.co, g.ci, taps)
+		n := m.PackedFiltersLen(g.co, g.ci, taps)
 		memory := t.scratch(g.groups * n)
 		defer t.recycle(memory)
-		p.filters = make([]*simd.PixelFilters, g.groups)
+		p.filters = make([]*simd.PackedFilters, g.groups)
 		for k := range p.filters {
-			p.filters[k] = m.PackPixels(t.workers, g.co, g.ci, taps, g.weight(w.values, k), memory[k*n:][:n])
+			p.filters[k] = m.PackFilters(t.workers, g.co, g.ci, taps, g.weight(w.values, k), memory[k*n:][:n])
 		}
 	}
 	if p.whole() {
@@ -106,17 +104,17 @@ func (g *convShape) pixelsForward(t *Tape, y, x []float32, w convWeight, m simd.
 	s.run(t)
 }
 
-// pixelScales finds the scales of the images, one over all groups.
+// pixelScales computes the scales of the images. All groups of an image share one.
 func (g *convShape) pixelScales(t *Tape, p *convPixels) {
 	channels := g.groups * g.ci
 	largest := t.scratch(g.n * channels)
 	t.each(len(largest), max(1, g.h*g.w/8), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			largest[i] = simd.Largest(p.plane(i/channels, i%channels/g.ci, i%g.ci))
+			largest[i] = simd.MaxAbs(p.plane(i/channels, i%channels/g.ci, i%g.ci))
 		}
 	})
 	for i := range g.n {
-		p.scales[i], p.inverses[i] = simd.PixelScale(simd.Largest(largest[i*channels:][:channels]))
+		p.scales[i], p.inverses[i] = simd.PixelScale(simd.MaxAbs(largest[i*channels:][:channels]))
 	}
 	t.recycle(largest)
 }

@@ -12,7 +12,7 @@ import (
 // inIntegers returns the integers that Int8 makes of numbers, and their scale.
 func inIntegers(x []float32) (codes []float64, scale float32) {
 	codes = make([]float64, len(x))
-	scale, inverse := simd.PixelScale(simd.Largest(x))
+	scale, inverse := simd.PixelScale(simd.MaxAbs(x))
 	for i, v := range x {
 		codes[i] = math.RoundToEven(float64(v * inverse))
 	}

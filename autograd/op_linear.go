@@ -18,8 +18,8 @@ func LinearAdd(x, w, b, residual Operand) *Tensor {
 	return linear("linear+add", x, w, b, ActNone, nil, residual)
 }
 
-// LinearAddScaled returns residual + scale·(x·wᵀ + b): the bits of [AddScaled] after [Linear], for inference in one pass over
-// the result. scale is [out].
+// LinearAddScaled returns residual + scale·(x·wᵀ + b), with the bits of [AddScaled] after [Linear]. Inference computes it in one
+// pass over the result. scale is [out].
 func LinearAddScaled(x, w, b, residual, scale Operand) *Tensor {
 	const name = "linear+add scaled"
 	if !tapeOf(name, x, w, residual).Inference() {

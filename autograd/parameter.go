@@ -81,8 +81,8 @@ func (p *Parameter) Values() []float32 {
 // half precision and integers become float32 for good. Nothing may read the parameter meanwhile. A Backward that needs the
 // values from before the update panics with a [UseError].
 //
-// Products of integers that [Parameter.LimitMath] keeps in [simd.Int8] are in [simd.Strict] from then on: the limit of a
-// quantized model's weights follows their type.
+// Update also changes the limit of integers from [simd.Int8] to [simd.Strict] ([Parameter.LimitMath]): products of a quantized
+// model's weights are in the arithmetic of their type, which is float32 from then on.
 func (p *Parameter) Update(f func(values []float32)) {
 	if p.stored("update").dtype == Int8 && p.limit == mathLimit(simd.Int8)+1 {
 		p.LimitMath(simd.Strict)

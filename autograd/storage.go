@@ -231,7 +231,7 @@ type pack struct {
 	groups   int
 	panels   []*simd.Packed
 	winograd []float32
-	pixels   []*simd.PixelFilters
+	pixels   []*simd.PackedFilters
 }
 
 // panels returns the values packed as the right-hand operand of a product in an arithmetic. Where it is Strict, they keep
@@ -274,16 +274,16 @@ func (s *storage) winograd(w *simd.Workers, g *simd.WinogradShape) []float32 {
 }
 
 // pixels is filters in another arithmetic than Strict, for a weight [groups·co, ci, taps].
-func (s *storage) pixels(w *simd.Workers, math simd.Math, groups, co, ci, taps int) []*simd.PixelFilters {
+func (s *storage) pixels(w *simd.Workers, math simd.Math, groups, co, ci, taps int) []*simd.PackedFilters {
 	return s.packed(&s.packs[packFilters][math], groups, func(f *form, p *pack) {
 		values := f.values
 		if f.starts != nil {
 			values = make([]float32, groups*co*ci*taps)
 			f.read(values, 0)
 		}
-		p.pixels = make([]*simd.PixelFilters, groups)
+		p.pixels = make([]*simd.PackedFilters, groups)
 		for g := range p.pixels {
-			p.pixels[g] = math.PackPixels(w, co, ci, taps, values[g*co*ci*taps:], nil)
+			p.pixels[g] = math.PackFilters(w, co, ci, taps, values[g*co*ci*taps:], nil)
 		}
 	}).pixels
 }

@@ -5,12 +5,12 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// LimitAdded keeps the products of layers that were added to a quantized model, such as a new head or an adapter, in
-// [simd.Strict]: that is the rule of its other float32 layers ([autograd.Parameter.LimitMath]), and so they compute as they
-// will when the model was saved and loaded. Code that adds layers to a model calls it.
+// LimitAdded limits the products of layers that were added to a quantized model, such as a new head or an adapter, to
+// [simd.Strict] ([autograd.Parameter.LimitMath]). The other float32 layers of such a model have this limit, and loading the
+// saved model sets it too. Code that adds layers to a model calls LimitAdded.
 //
-// A model is quantized when a parameter holds integers. All parameters of float32 that have no limit get one. Other models
-// stay as they are.
+// A model is quantized when one of its parameters holds integers. Then all float32 parameters without a limit get this one.
+// LimitAdded does not change other models.
 func LimitAdded(model any) {
 	var added []*autograd.Parameter
 	quantized := false

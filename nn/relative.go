@@ -14,7 +14,7 @@ import (
 // 2111.09883, section 3.3), which fits grids of any size.
 type RelativePositionBias struct {
 	Table *autograd.Parameter // [entries, heads]; see RelativePositionIndex; nil beside MLP
-	// MLP, if not nil, maps offsets, [offsets, 2], to numbers, [offsets, heads]. A class token then adds 0.
+	// MLP, if not nil, maps offsets, [offsets, 2], to numbers, [offsets, heads]. Pairs with a class token then have 0.
 	MLP     *MLP
 	Offsets []float32 // RelativeLogOffsets of the grid, beside MLP
 	Index   []int     // RelativePositionIndex of the grid
@@ -86,7 +86,7 @@ func (r *RelativePositionBias) Forward(t *autograd.Tape) *autograd.Tensor {
 	return t.Borrow(g.values, len(g.values)/max(1, len(r.Index)), tokens, tokens)
 }
 
-// side returns the number of tokens whose pairs an index has.
+// side returns the number of tokens of an index of all their pairs.
 func side(index []int) int { return int(math.Sqrt(float64(len(index)))) }
 
 func (r *RelativePositionBias) gather(t *autograd.Tape) *autograd.Tensor {
@@ -123,16 +123,16 @@ func (r *RelativePositionBias) on(t *autograd.Tape, g *RelativeGrid) *autograd.T
 	return pairs(g.Resize(t.Use(r.Table)), g.index)
 }
 
-// A RelativeGrid takes [RelativePositionBias] to another grid of patches. Tables are resized: the offsets between patches by
-// bilinear interpolation (BeitRelativePositionBias in transformers' modeling_beit.py). Numbers that layers compute are computed for
-// the grid's own offsets. It serves any number of layers.
+// A RelativeGrid applies [RelativePositionBias] to another grid of patches. A learned table is resized by bilinear interpolation
+// over the offsets between patches (BeitRelativePositionBias in transformers' modeling_beit.py). An MLP is applied to the offsets of
+// the other grid. One RelativeGrid serves any number of layers.
 type RelativeGrid struct {
 	from, to [2]int // height and width
 	offsets  []float32
 	index    []int
 }
 
-// NewRelativeGrid returns one for biases of a grid of fromHeight×fromWidth patches and images of height×width patches.
+// NewRelativeGrid returns a RelativeGrid for biases of a grid of fromHeight×fromWidth patches and images of height×width patches.
 func NewRelativeGrid(fromHeight, fromWidth, height, width int, classToken bool) *RelativeGrid {
 	return &RelativeGrid{[2]int{fromHeight, fromWidth}, [2]int{height, width},
 		RelativeLogOffsets(height, width), RelativePositionIndex(height, width, classToken)}

@@ -179,9 +179,9 @@
 // of 8 bits, with neighboring k. So tiles, panels and tasks are those of Strict, with k halved or quartered and another
 // instruction. [Pack] makes the words of a weight ahead of time. A product makes those of A anew.
 //
-// The words of a convolution hold neighboring channels of a pixel: [Math.PixelRows] makes them, [Math.PackPixels] lays out the
-// filters, and [GemmPixels] multiplies. VDPBF16PS, VPDPBUSD, VPMADDWD, SDOT and SMLAL have such kernels, and the portable level
-// has one of Int8; elsewhere convolutions are Strict. They use no matrix unit.
+// In a convolution, a word holds neighboring channels of a pixel. [Math.PackPixels] and [Math.PackFilters] make the words, and
+// [GemmPixels] multiplies them. Kernels exist for VDPBF16PS, VPDPBUSD, VPMADDWD, SDOT and SMLAL, and for Int8 at the portable
+// level. Elsewhere there is none ([Math.PixelChannels] is 0), and convolutions are Strict. Matrix units are not used.
 //
 // Results of Int8 have the same bits everywhere. Those of Accurate and BF16 depend on the operands and the instruction,
 // not on threads, tiles, packing or neighboring rows. Epilogues are float32 in every mode.

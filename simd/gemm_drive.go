@@ -228,7 +228,7 @@ type gemmScratch struct {
 	sums   []int32
 	quant  quantized // of the task's problem
 	kept   []float32 // C before a segment of integer sums
-	planes [pixelMost][]float32
+	planes [maxPixelChannels][]float32
 }
 
 var gemmScratches = freeList[gemmScratch]{

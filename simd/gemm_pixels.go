@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// A convolution in BF16 or Int8 is a gathered product of words, as in gemm_words.go. A word of a plane holds neighboring
-// channels of one pixel, so that planes of words take the place of planes of numbers: K runs over (group of channels, tap).
-// The filters have the same order and are laid out once. Where a group has fewer channels, the rest are zeros.
+// A convolution in BF16 or Int8 is a gathered product of words, as in gemm_words.go. A word holds neighboring channels of one
+// pixel, 2 in BF16 and 2 or 4 in Int8. Planes of words take the place of planes of numbers: K runs over (word, tap). Filters
+// are packed once, in the same order. Channels that the last word has beyond the image's are zeros.
 
 // pixelKernelOf returns the kernel of an arithmetic for convolutions at a level, or nil. Kernels that multiply groups of words
 // have none.
@@ -56,23 +56,24 @@ func (x Math) PixelChannels() int {
 	return 0
 }
 
-// PixelMost is the most numbers in a filter of [Int8]: their sum is exact in 32 bits.
-const PixelMost = intSegment
+// MaxInt8Filter is the largest number of weights in a filter of [Int8], channels·taps: the sum of so many products is exact
+// in 32 bits.
+const MaxInt8Filter = intSegment
 
-// PixelZero returns the word of pixels that are zero, which surrounds planes. It panics where PixelChannels is 0.
+// PixelZero returns the word whose channels are all zero: the padding around planes. It panics where PixelChannels is 0.
 func (x Math) PixelZero() float32 {
 	return math.Float32frombits(x.needPixels("PixelZero").flip)
 }
 
-// PixelRows makes words of a part of an image:
+// PackPixels packs the channels of a part of an image into words:
 //
 //	dst[r·dstStride+c] = word of src[q][r·srcStride+c·step] for q < len(src), r < rows, c < cols
 //
-// src are the planes of the channels of a word, PixelChannels at most; missing ones are zeros. In Int8 the numbers are
-// multiplied by inverse and rounded ([PixelScale]). PixelRows panics when a slice is too short, step is less than 1, there
-// are too few or too many channels, or PixelChannels is 0. dst must not overlap src.
-func (x Math) PixelRows(dst []float32, dstStride int, src [][]float32, srcStride, rows, cols, step int, inverse float32) {
-	const op = "PixelRows"
+// src are the planes of 1 to PixelChannels channels; missing ones are zeros. In Int8 the numbers are multiplied by inverse
+// ([PixelScale]) and rounded. PackPixels panics when a slice is too short, step is less than 1, there are too few or too
+// many channels, or PixelChannels is 0. dst must not overlap src.
+func (x Math) PackPixels(dst []float32, dstStride int, src [][]float32, srcStride, rows, cols, step int, inverse float32) {
+	const op = "PackPixels"
 	k := x.needPixels(op)
 	checkStep(op, step)
 	checkMatrix(op, "dst", len(dst), rows, cols, dstStride)
@@ -89,7 +90,7 @@ func (x Math) PixelRows(dst []float32, dstStride int, src [][]float32, srcStride
 	defer gemmScratches.put(s)
 	line := s.planes[:len(src)]
 	if step != 1 {
-		s.rows = grow(s.rows, pixelMost*cols)
+		s.rows = grow(s.rows, maxPixelChannels*cols)
 	}
 	for r := range rows {
 		for q, plane := range src {
@@ -103,17 +104,18 @@ func (x Math) PixelRows(dst []float32, dstStride int, src [][]float32, srcStride
 	}
 }
 
-// pixelMost is the most channels in a word.
-const pixelMost = 4
+// maxPixelChannels is the largest number of channels in a word.
+const maxPixelChannels = 4
 
-// PixelScale returns the scale of pixels in [Int8] whose largest magnitude [Largest] found, and what PixelRows multiplies
-// them by. Pixels below 2^-120 count as zero. A NaN or an infinity makes the scale NaN, and with it all results.
-func PixelScale(largest float32) (scale, inverse float32) {
-	return scales(math.Float32bits(largest) &^ signBit)
+// PixelScale returns the scale of pixels in [Int8], maxAbs/127, and its inverse, by which [Math.PackPixels] multiplies them.
+// maxAbs is the [MaxAbs] of the pixels. Below 2^-120 both are 0, and all pixels count as zero. A NaN or an infinity makes the
+// scale NaN, and with it all results.
+func PixelScale(maxAbs float32) (scale, inverse float32) {
+	return scales(math.Float32bits(maxAbs) &^ signBit)
 }
 
-// Largest returns the largest magnitude of x, 0 where x is empty. It is NaN where x has one.
-func Largest(x []float32) float32 {
+// MaxAbs returns the largest absolute value of x: 0 for an empty x, NaN if any element is NaN.
+func MaxAbs(x []float32) float32 {
 	most := mostGeneric
 	if k := Int8.words(); k != nil {
 		most = k.most
@@ -121,13 +123,13 @@ func Largest(x []float32) float32 {
 	return math.Float32frombits(most(x))
 }
 
-// PixelFilters is the weight of a convolution laid out for products in BF16 or Int8 at one level. It is immutable and may
+// PackedFilters is the weight of a convolution, packed for [GemmPixels] in BF16 or Int8 at one level. It is immutable and may
 // be shared by goroutines.
 //
-// In BF16, weights and pixels are rounded to bfloat16, to nearest with ties to even, and a sum is one of float32 in blocks.
-// In Int8, filters have a scale each, and the pixels of an image have one: the largest magnitude is 127 times the scale.
-// Sums are exact integers, which the two scales then multiply, so that the bits are the same at each level.
-type PixelFilters struct {
+// In BF16, weights and pixels are rounded to bfloat16, to nearest with ties to even. Sums are of float32, in blocks.
+// In Int8, each filter has a scale, and each image has one: the largest absolute value is 127 times the scale. Sums are exact
+// integers. They are multiplied by the two scales at the end, so the bits are the same at each level.
+type PackedFilters struct {
 	word           *wordKernel
 	out, k         int // filters, and words of each
 	taps, channels int
@@ -137,26 +139,26 @@ type PixelFilters struct {
 	sums           []int32 // of the integers of a filter, times the offset of the pixels
 }
 
-// PackPixels lays out the weight [out, channels, taps] of a convolution. In Int8, a filter has at most [PixelMost] numbers.
-// Unless memory is nil, it holds the filters and belongs to them as long as they are used: [Math.PixelLen] elements or more.
-// PackPixels panics when the weight has too few or too many numbers, memory is too short, or PixelChannels is 0.
-func (x Math) PackPixels(w *Workers, out, channels, taps int, weight, memory []float32) *PixelFilters {
-	const op = "PackPixels"
+// PackFilters packs the weight [out, channels, taps] of a convolution. Unless memory is nil, it holds the filters and belongs to
+// them as long as they are used; it has at least [Math.PackedFiltersLen] elements. PackFilters panics when weight or memory is
+// too short, when an Int8 filter has more than [MaxInt8Filter] weights, and where PixelChannels is 0.
+func (x Math) PackFilters(w *Workers, out, channels, taps int, weight, memory []float32) *PackedFilters {
+	const op = "PackFilters"
 	k := x.needPixels(op)
 	if out < 0 || channels < 1 || taps < 1 {
 		panic(fmt.Sprintf("simd: %s: expected filters of at least one channel and one tap, found %d of %d and %d", op, out, channels, taps))
 	}
 	atLeast(op, "weight", len(weight), out*channels*taps)
-	if k.integers && channels*taps > PixelMost {
-		panic(fmt.Sprintf("simd: %s: expected at most %d numbers in a filter, found %d", op, PixelMost, channels*taps))
+	if k.integers && channels*taps > MaxInt8Filter {
+		panic(fmt.Sprintf("simd: %s: expected at most %d numbers in a filter, found %d", op, MaxInt8Filter, channels*taps))
 	}
-	f := &PixelFilters{word: k, out: out, taps: taps, channels: channels}
+	f := &PackedFilters{word: k, out: out, taps: taps, channels: channels}
 	f.k = ceilDiv(channels, k.numbers) * taps
 	f.pitch = roundUp(f.k, 2*lineFloats) + lineFloats
 	if memory == nil {
-		memory = Floats(x.PixelLen(out, channels, taps))
+		memory = Floats(x.PackedFiltersLen(out, channels, taps))
 	}
-	atLeast(op, "memory", len(memory), x.PixelLen(out, channels, taps))
+	atLeast(op, "memory", len(memory), x.PackedFiltersLen(out, channels, taps))
 	f.data = aligned(memory, out*f.pitch)
 	if k.integers {
 		f.scales, f.sums = make([]float32, out), make([]int32, out)
@@ -169,15 +171,15 @@ func (x Math) PackPixels(w *Workers, out, channels, taps int, weight, memory []f
 	return f
 }
 
-// PixelLen returns the number of elements that PackPixels needs in memory for a weight [out, channels, taps]. It panics where
-// PixelChannels is 0.
-func (x Math) PixelLen(out, channels, taps int) int {
-	words := ceilDiv(channels, x.needPixels("PixelLen").numbers) * taps
+// PackedFiltersLen returns the number of elements that PackFilters needs in memory for a weight [out, channels, taps]. It
+// panics where PixelChannels is 0.
+func (x Math) PackedFiltersLen(out, channels, taps int) int {
+	words := ceilDiv(channels, x.needPixels("PackedFiltersLen").numbers) * taps
 	return out*(roundUp(words, 2*lineFloats)+lineFloats) + lineFloats
 }
 
-// pack lays out filter i.
-func (f *PixelFilters) pack(s *gemmScratch, i int, weight []float32) {
+// pack packs filter i.
+func (f *PackedFilters) pack(s *gemmScratch, i int, weight []float32) {
 	k, n := f.word, f.word.numbers
 	s.rows = grow(s.rows, f.k*n)
 	row := s.rows[:f.k*n]
@@ -200,20 +202,18 @@ func (f *PixelFilters) pack(s *gemmScratch, i int, weight []float32) {
 	f.sums[i] = k.offset * k.row(dst, row, inverse, 0)
 }
 
-// Bytes returns the size of the filters in memory.
-func (f *PixelFilters) Bytes() int { return 4 * (len(f.data) + len(f.scales) + len(f.sums)) }
-
-// GemmPixels is [GemmGather] with filters and pixels of words: C is m×n, where m is the number of filters and n that of
-// positions. The planes of b are words that PixelRows made, surrounded by PixelZero. Of the words of a filter, words from
-// number from on are multiplied; in Int8, all of them. Blocks are block words long, each one chain. In Int8, scales has the
-// scale of the pixels at each position, and beta is 0.
+// GemmPixels is [GemmGather] with packed filters and pixels. C is m×n, where m is the number of filters and n the number of
+// positions. The planes of b hold words from [Math.PackPixels], surrounded by [Math.PixelZero]. GemmPixels multiplies the
+// given number of words of each filter, beginning with number from. A block is block words long, and one chain.
+//
+// In Int8, all words of the filters are multiplied at once, scales has the scale of the pixels at each position, and beta is 0.
 //
 // GemmPixels panics like GemmGather, when b is transposed, and when an operand does not suit the arithmetic.
-func GemmPixels(w *Workers, n int, f *PixelFilters, from, words int, b *Gather, scales []float32, block int, beta float32, c []float32, ldc int, ep *Epilogue) {
+func GemmPixels(w *Workers, n int, f *PackedFilters, from, words int, b *Gather, scales []float32, block int, beta float32, c []float32, ldc int, ep *Epilogue) {
 	const op = "GemmPixels"
 	checkSizes(op, f.out, n, words)
 	if from < 0 || from+words > f.k {
-		panic(fmt.Sprintf("simd: %s: expected words of filters with %d, found %d from number %d on", op, f.k, words, from))
+		panic(fmt.Sprintf("simd: %s: expected words within the %d of a filter, found %d to %d", op, f.k, from, from+words))
 	}
 	b.check(n, words)
 	checkStored(op, "C", len(c), ldc, f.out, n)
@@ -242,7 +242,8 @@ func GemmPixels(w *Workers, n int, f *PixelFilters, from, words int, b *Gather, 
 	g.run(w, 1)
 }
 
-// int8PixelsGeneric returns a function that makes words of four integers of a row of pixels, and changes the bits of flip.
+// int8PixelsGeneric returns a function that packs four channels of a row of pixels into words, as integers of 8 bits. flip is
+// XORed with each word: it makes signed integers unsigned.
 func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverse float32) {
 	return func(dst []float32, src [][]float32, inverse float32) {
 		for j := range dst {
@@ -255,7 +256,7 @@ func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverse
 	}
 }
 
-// int16PixelsGeneric makes words of two integers of a row of pixels.
+// int16PixelsGeneric packs two channels of a row of pixels into words, as integers of 16 bits.
 func int16PixelsGeneric(dst []float32, src [][]float32, inverse float32) {
 	for j := range dst {
 		var word uint32

@@ -48,7 +48,7 @@ func numbersOf(k *wordKernel, words []float32) (channels [][]float64) {
 }
 
 // Words of pixels have their numbers, rounded; the words around them keep what was there.
-func TestPixelRows(t *testing.T) {
+func TestPackPixels(t *testing.T) {
 	eachPixels(t, func(t *testing.T, x Math, k *wordKernel) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		for range 200 {
@@ -58,13 +58,13 @@ func TestPixelRows(t *testing.T) {
 			largest := float32(0)
 			for range 1 + rng.IntN(k.numbers) {
 				src = append(src, randomFloats((rows-1)*stride+(cols-1)*step+1, rng.Uint64()))
-				largest = max(largest, Largest(src[len(src)-1]))
+				largest = max(largest, MaxAbs(src[len(src)-1]))
 			}
 			_, inverse := PixelScale(largest)
 			width := cols + rng.IntN(4)
 			dst := make([]float32, rows*width+3)
 			Fill(dst, 7)
-			x.PixelRows(dst, width, src, stride, rows, cols, step, inverse)
+			x.PackPixels(dst, width, src, stride, rows, cols, step, inverse)
 			for i, v := range dst {
 				if r, c := i/width, i%width; r >= rows || c >= cols {
 					if v != 7 {
@@ -113,7 +113,7 @@ func TestGemmPixels(t *testing.T) {
 			}
 			channels, taps := 1+rng.IntN(40), 1+rng.IntN(9)
 			weight := randomFloats(m*channels*taps, rng.Uint64())
-			f := x.PackPixels(NewWorkers(2), m, channels, taps, weight, nil)
+			f := x.PackFilters(NewWorkers(2), m, channels, taps, weight, nil)
 			words := ceilDiv(channels, k.numbers) * taps
 			b := &Gather{Width: 1 + rng.IntN(40), From: rng.IntN(20)}
 			b.Pitch = b.Width + rng.IntN(4)
@@ -126,12 +126,12 @@ func TestGemmPixels(t *testing.T) {
 			largest := float32(0)
 			for c := range pixels {
 				pixels[c] = randomFloats(b.Plane, rng.Uint64())
-				largest = max(largest, Largest(pixels[c]))
+				largest = max(largest, MaxAbs(pixels[c]))
 			}
 			scale, inverse := PixelScale(largest)
 			b.Data = make([]float32, planes*b.Plane+GatherSlack)
 			for p := range planes {
-				x.PixelRows(b.Data[p*b.Plane:], b.Plane, pixels[p*k.numbers:min(channels, (p+1)*k.numbers)], b.Plane, 1, b.Plane, 1, inverse)
+				x.PackPixels(b.Data[p*b.Plane:], b.Plane, pixels[p*k.numbers:min(channels, (p+1)*k.numbers)], b.Plane, 1, b.Plane, 1, inverse)
 			}
 			var scaleOf []float32
 			if k.integers {

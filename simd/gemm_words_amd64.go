@@ -89,7 +89,7 @@ var (
 			if len(dst) == 0 {
 				return
 			}
-			var rows [pixelMost]*float32
+			var rows [maxPixelChannels]*float32
 			for q := range rows {
 				rows[q] = &src[min(q, len(src)-1)][0]
 			}

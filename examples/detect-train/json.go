@@ -36,7 +36,8 @@ func (r *run) result(o *outcome) result {
 		TestAP: console.Number(o.test.AP), TestAP50: console.Number(o.test.AP50), TestAP75: console.Number(o.test.AP75),
 		ClassAP50: make([]*console.Number, len(c.train.Classes())),
 		BaseAP:    console.Number(o.baseline.AP), BaseAP50: console.Number(o.baseline.AP50),
-		Threshold: console.Number(o.threshold), Confusion: o.confusion.Rows(), Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
+		Threshold: console.Number(o.threshold), Confusion: o.confusion.Rows(),
+		Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
 	}
 	for _, epoch := range r.history.AP {
 		out.AP, out.AP50 = append(out.AP, console.Number(epoch[0])), append(out.AP50, console.Number(epoch[1]))

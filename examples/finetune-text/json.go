@@ -32,6 +32,7 @@ func (r *run) result(o *outcome) result {
 		Loss: console.Numbers(o.training.Losses), Scores: console.Numbers(o.training.Scores), Best: o.training.Best + 1,
 		Accuracy: console.Number(c.Accuracy()), Interval: [2]console.Number{console.Number(o.test.low), console.Number(o.test.high)},
 		Balanced: console.Number(c.BalancedAccuracy()), MacroF1: console.Number(c.MacroF1()),
-		Words: console.Number(o.words), Majority: console.Number(o.majority), Confusion: c.Rows(), Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
+		Words: console.Number(o.words), Majority: console.Number(o.majority), Confusion: c.Rows(),
+		Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
 	}
 }

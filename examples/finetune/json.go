@@ -45,7 +45,8 @@ func (r *run) result(o *outcome) result {
 		Expected: []expected{}, Seconds: console.Number(o.took.Seconds()), Peak: o.peak, Loss: console.Numbers(o.training.Losses), Scores: console.Numbers(o.training.Scores), Best: o.best + 1,
 		Accuracy: console.Number(c.Accuracy()), Interval: [2]console.Number{console.Number(o.test.low), console.Number(o.test.high)},
 		Balanced: console.Number(c.BalancedAccuracy()), MacroF1: console.Number(c.MacroF1()),
-		Pixels: console.Number(o.pixels), Majority: console.Number(o.majority), Confusion: c.Rows(), Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
+		Pixels: console.Number(o.pixels), Majority: console.Number(o.majority), Confusion: c.Rows(),
+		Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
 	}
 	for _, t := range o.trials {
 		out.Loss, out.Scores = append(out.Loss, console.Number(t.Loss)), append(out.Scores, console.Number(t.Accuracy))

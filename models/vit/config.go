@@ -86,7 +86,7 @@ type Config struct {
 	RelativeInterpolation bool `json:"relative_interpolation,omitempty"`
 	SharedRelative        bool `json:"shared_relative_positions,omitempty"`
 	// RelativeHidden, when it is not 0, is the hidden width of layers that compute these numbers from the offsets, for images of any
-	// size ([nn.NewRelativePositionMLP]; timm's vit_relpos). While training, blocks that share the layers draw their dropout apart.
+	// size ([nn.NewRelativePositionMLP]; timm's vit_relpos). In training, blocks that share the layers draw dropout independently.
 	RelativeHidden int `json:"relative_hidden_size,omitempty"`
 	// NoFinalNorm leaves out the norm after the last block.
 	NoFinalNorm bool `json:"no_final_norm,omitempty"`

@@ -28,8 +28,8 @@ type Architecture struct {
 	Eva bool
 	// SplitGate says that the two projections of gated layers are two tensors.
 	SplitGate bool
-	// Relative says that blocks have relative positions, and there are no others. With RelativeLayers, layers compute them, and with
-	// SharedRelative all blocks have the same.
+	// Relative says that blocks have relative positions, and there are no others. RelativeLayers says that layers compute them, and
+	// SharedRelative that all blocks share them.
 	Relative, RelativeLayers, SharedRelative bool
 	// SplitQKV says that the projections to queries, keys and values are three tensors.
 	SplitQKV bool

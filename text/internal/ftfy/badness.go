@@ -14,22 +14,22 @@ type class uint32
 // Kinds of characters that occur in mojibake (MOJIBAKE_CATEGORIES of ftfy/badness.py).
 const (
 	control       class = 1 << iota // C1 control characters
-	common                          // they mean nothing by themselves
-	bad                             // hardly ever meant
-	legal                           // signs of lawyers
-	currency                        // signs of money
+	common                          // no evidence by themselves
+	bad                             // rarely intended
+	legal                           // signs of legal texts
+	currency                        // currency signs
 	opening                         // punctuation before a word
 	closing                         // punctuation behind a word
 	numeric                         // signs in formulas
-	faces                           // letters in faces such as ò_ó
+	faces                           // letters in emoticons such as ò_ó
 	accentedUpper                   // accented capitals
-	accentedLower                   // accented small letters
+	accentedLower                   // accented lowercase letters
 	upperCommon                     // other capitals: Greek, Cyrillic, Þ
-	lowerCommon                     // other small letters
-	box                             // parts of boxes
+	lowerCommon                     // other lowercase letters
+	box                             // box drawing
 
-	// Characters that bytes of UTF-8 become when they are read in an encoding like Latin-1: the first byte of a
-	// character of 2, 3 or 4 bytes, and further bytes. The last kind is without those that are often meant.
+	// Characters that appear when the bytes of UTF-8 are read in an encoding like Latin-1: for the first byte of a
+	// character of 2, 3 or 4 bytes, and for its further bytes. The last kind lacks characters that are often intended.
 	leadOf2
 	leadOf3
 	leadOf4
@@ -76,7 +76,7 @@ var follows = []struct{ first, second class }{
 	{box, closing},
 }
 
-// A set is a set of characters: those of a class, those of a list, and those that a function knows.
+// A set is a set of characters: those of a class, those of a list, and those that a function accepts.
 type set struct {
 	class class
 	chars string
@@ -87,7 +87,7 @@ func (s set) has(r rune) bool {
 	return has(r, s.class) || s.chars != "" && strings.ContainsRune(s.chars, r) || s.also != nil && s.also(r)
 }
 
-// phrases are further unlikely sequences. Most are beginnings of frequent characters in one wrong encoding.
+// phrases are further unlikely sequences. Most are frequent characters, or their beginnings, read in one wrong encoding.
 var phrases = func() [][]set {
 	of := func(c class) set { return set{class: c} }
 	in := func(chars string) set { return set{chars: chars} }
@@ -127,8 +127,7 @@ var phrases = func() [][]set {
 	}
 }()
 
-// isBad reports whether a text has a sequence of characters that hardly anyone writes (BADNESS_RE of
-// ftfy/badness.py).
+// isBad reports whether a text has an unlikely sequence of characters (BADNESS_RE of ftfy/badness.py).
 func isBad(text string) bool {
 	if !strings.ContainsFunc(text, func(r rune) bool { return has(r, unlikely) }) {
 		return false
@@ -216,7 +215,7 @@ var classes = sync.OnceValue(func() *[tableSize]class {
 			}
 		}
 	}
-	const meant = "–—―‘’‚“”„•…" // often, also beside mojibake
+	const meant = "–—―‘’‚“”„•…" // often intended, also beside mojibake
 	for _, e := range encodings()[:latin] {
 		for i, r := range e.runes {
 			switch {
@@ -224,7 +223,7 @@ var classes = sync.OnceValue(func() *[tableSize]class {
 				add(r, leadOf2)
 			case i >= 0xE0 && i <= 0xEF:
 				add(r, leadOf3)
-			case i == 0xF0 || i == 0xF3: // the others lead to characters that hardly anyone has
+			case i == 0xF0 || i == 0xF3: // the others begin characters that are hardly used
 				add(r, leadOf4)
 			case i >= 0x80 && i <= 0xBF:
 				add(r, continuation)

@@ -10,13 +10,13 @@ import (
 
 // An encoding has one byte for each character.
 type encoding struct {
-	runes [256]rune // the character of each byte, or that of Latin-1
+	runes [256]rune // the character of each byte; where the encoding has none, that of Latin-1
 	bytes map[rune]byte
 	loose bool // U+FFFD counts as the byte lost
 	mac   bool // Macintosh, where a dash before a space looks like UTF-8
 }
 
-// latin is the number of the first encodings, which resemble Latin-1.
+// latin is how many of the first encodings resemble Latin-1.
 const latin = 7
 
 // lost is the byte that stands for a character that was lost: the control character SUBSTITUTE.
@@ -34,7 +34,7 @@ var encodings = sync.OnceValue(func() []*encoding {
 		e.loose = strings.HasPrefix(m.String(), "Windows")
 		for i := range e.runes {
 			e.runes[i] = m.DecodeByte(byte(i))
-			if e.runes[i] == utf8.RuneError { // none has it
+			if e.runes[i] == utf8.RuneError { // the encoding has none
 				e.runes[i] = rune(i)
 			}
 		}
