@@ -35,7 +35,8 @@ type Conv2dOptions struct {
 //
 // With a stride and dilation of 1, filters of 3×3, at least 32 channels in and 32 out, one group and a result large enough,
 // the result has the sums of [simd.WinogradConv] instead, which takes 4 multiplications where the definition has 9. A
-// pixel that is not finite then makes up to 4×4 neighbors NaN. Gradients have the sums above.
+// pixel that is not finite then makes up to 4×4 neighbors NaN. The gradient of x has such sums too, where x is large enough:
+// it is a convolution of the result's gradient. That of w has the sums above.
 //
 // A 1×1 convolution without stride and padding has the blocks of [simd.Gemm] instead, except in the gradient of w where
 // images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
