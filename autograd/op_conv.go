@@ -45,8 +45,9 @@ type Conv2dOptions struct {
 // All that is Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out in each group
 // has the arithmetic of [simd.PixelFilters], where instructions multiply such pixels ([simd.Math.PixelChannels]). K then runs
 // over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one chain. In Int8, a filter has a scale, and
-// all pixels of an image have one, found anew each time. Depthwise convolutions, those of fewer channels, and gradients are
-// Strict in each mode, and so is Winograd's algorithm, which the other modes do not use.
+// all pixels of an image have one, found anew each time; with filters of one pixel and no padding, each pixel has its own, as
+// the rows of a [Linear] have. Depthwise convolutions, those of fewer channels, and gradients are Strict in each mode. Winograd's
+// algorithm is Strict's alone.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {

@@ -68,10 +68,10 @@ func (x Math) PixelZero() float32 {
 //
 //	dst[r·dstStride+c] = word of src[q][r·srcStride+c·step] for q < len(src), r < rows, c < cols
 //
-// src are the planes of the channels of a word, PixelChannels at most; missing ones are zeros. In Int8 the numbers are
-// multiplied by inverse and rounded ([PixelScale]). PixelRows panics when a slice is too short, step is less than 1, there
-// are too few or too many channels, or PixelChannels is 0. dst must not overlap src.
-func (x Math) PixelRows(dst []float32, dstStride int, src [][]float32, srcStride, rows, cols, step int, inverse float32) {
+// src are the planes of the channels of a word, PixelChannels at most; missing ones are zeros. In Int8 the numbers of word
+// (r, c) are multiplied by inverses[r·inverseStride+c] and rounded; BF16 has no inverses. PixelRows panics when a slice is too
+// short, step is less than 1, there are too few or too many channels, or PixelChannels is 0. dst must not overlap src.
+func (x Math) PixelRows(dst []float32, dstStride int, src [][]float32, srcStride, rows, cols, step int, inverses []float32, inverseStride int) {
 	const op = "PixelRows"
 	k := x.needPixels(op)
 	checkStep(op, step)
@@ -84,6 +84,9 @@ func (x Math) PixelRows(dst []float32, dstStride int, src [][]float32, srcStride
 	}
 	if rows == 0 || cols == 0 {
 		return
+	}
+	if k.integers {
+		atLeast(op, "inverses", len(inverses), (rows-1)*inverseStride+cols)
 	}
 	s := gemmScratches.get()
 	defer gemmScratches.put(s)
@@ -99,17 +102,27 @@ func (x Math) PixelRows(dst []float32, dstStride int, src [][]float32, srcStride
 				CopyRows(line[q], cols, plane[r*srcStride:], (cols-1)*step+1, 1, cols, step)
 			}
 		}
-		k.pixels(dst[r*dstStride:][:cols], line, inverse)
+		if k.integers {
+			k.pixels(dst[r*dstStride:][:cols], line, inverses[r*inverseStride:][:cols])
+		} else {
+			k.pixels(dst[r*dstStride:][:cols], line, nil)
+		}
 	}
 }
 
 // pixelMost is the most channels in a word.
 const pixelMost = 4
 
-// PixelScale returns the scale of pixels in [Int8] whose largest magnitude [Largest] found, and what PixelRows multiplies
-// them by. Pixels below 2^-120 count as zero. A NaN or an infinity makes the scale NaN, and with it all results.
-func PixelScale(largest float32) (scale, inverse float32) {
-	return scales(math.Float32bits(largest) &^ signBit)
+// PixelScales sets scales to the scales of pixels in [Int8], and inverses to what PixelRows multiplies them by, for the largest
+// magnitudes that [Largest] and [LargestRows] find. Magnitudes below 2^-120 count as zero. A NaN or an infinity makes a scale
+// NaN, and with it all results. PixelScales panics if scale or inverse is shorter than largest.
+func PixelScales(scale, inverse, largest []float32) {
+	const op = "PixelScales"
+	atLeast(op, "scale", len(scale), len(largest))
+	atLeast(op, "inverse", len(inverse), len(largest))
+	for i, v := range largest {
+		scale[i], inverse[i] = scales(math.Float32bits(v) &^ signBit)
+	}
 }
 
 // Largest returns the largest magnitude of x, 0 where x is empty. It is NaN where x has one.
@@ -121,12 +134,25 @@ func Largest(x []float32) float32 {
 	return math.Float32frombits(most(x))
 }
 
+// LargestRows sets dst[i] to the larger one of dst[i], which has no sign, and the magnitude of x[i]; a NaN is the largest. It panics
+// if x is shorter than dst.
+func LargestRows(dst, x []float32) {
+	atLeast("LargestRows", "x", len(x), len(dst))
+	if mostRows(dst, x) {
+		return
+	}
+	for i, v := range x[:len(dst)] {
+		dst[i] = math.Float32frombits(max(math.Float32bits(dst[i]), math.Float32bits(v)&^signBit))
+	}
+}
+
 // PixelFilters is the weight of a convolution laid out for products in BF16 or Int8 at one level. It is immutable and may
 // be shared by goroutines.
 //
 // In BF16, weights and pixels are rounded to bfloat16, to nearest with ties to even, and a sum is one of float32 in blocks.
-// In Int8, filters have a scale each, and the pixels of an image have one: the largest magnitude is 127 times the scale.
-// Sums are exact integers, which the two scales then multiply, so that the bits are the same at each level.
+// In Int8, a filter has a scale, and so have the pixels that it sees: those of an image have one, or each has its own where
+// there is one tap. The largest magnitude is 127 times the scale. Sums are exact integers, which the scale of the filter and then
+// that of the pixels multiply, so that the bits are the same at each level.
 type PixelFilters struct {
 	word           *wordKernel
 	out, k         int // filters, and words of each
@@ -243,12 +269,12 @@ func GemmPixels(w *Workers, n int, f *PixelFilters, from, words int, b *Gather, 
 }
 
 // int8PixelsGeneric returns a function that makes words of four integers of a row of pixels, and changes the bits of flip.
-func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverse float32) {
-	return func(dst []float32, src [][]float32, inverse float32) {
+func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverses []float32) {
+	return func(dst []float32, src [][]float32, inverses []float32) {
 		for j := range dst {
 			var word uint32
 			for q, row := range src {
-				word |= uint32(uint8(integer(row[j], inverse))) << (8 * q)
+				word |= uint32(uint8(integer(row[j], inverses[j]))) << (8 * q)
 			}
 			dst[j] = math.Float32frombits(word ^ flip)
 		}
@@ -256,11 +282,11 @@ func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverse
 }
 
 // int16PixelsGeneric makes words of two integers of a row of pixels.
-func int16PixelsGeneric(dst []float32, src [][]float32, inverse float32) {
+func int16PixelsGeneric(dst []float32, src [][]float32, inverses []float32) {
 	for j := range dst {
 		var word uint32
 		for q, row := range src {
-			word |= uint32(uint16(integer(row[j], inverse))) << (16 * q)
+			word |= uint32(uint16(integer(row[j], inverses[j]))) << (16 * q)
 		}
 		dst[j] = math.Float32frombits(word)
 	}
