@@ -44,7 +44,7 @@
 //	Fovea      0.174604535 and 0.174601391    in float64 0.174604537 and 0.174601377: the first box
 //
 // The sides differ by seven times as much as the boxes. So Fovea writes its predictions in each of the 50 steps, and PyTorch's side
-// takes the box that Fovea took where its own two overlaps differ by less than 1e-5; the program prints such a step. When each side
+// takes the box that Fovea took where the overlaps differ by less than 1e-5 on both sides; the program prints such a step. When each side
 // chose for itself, the losses of that step differed by 1.5e-3, and those of the other steps by at most 1.5e-5. TestYOLOTie of
 // models/detect shows how the last bit of one prediction changes the choice, and the loss.
 //
