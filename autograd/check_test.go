@@ -94,25 +94,7 @@ func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			c := opCase{t: t, g: g, name: name}
-			base := c.run(build, nil)
-			checkPinned(t, t.Name(), base)
-			var all float64
-			for n := range base.grads {
-				want, _ := g.Tensor(name + "/grad/" + n)
-				all += squares(want)
-			}
-			all = math.Sqrt(all)
-			for i, y := range base.outs {
-				want, shape := g.Tensor(fmt.Sprintf("%s/out/%d", name, i))
-				if !equalShape(base.shapes[i], shape) {
-					t.Fatalf("result %d: shape %v, expected %v", i, base.shapes[i], shape)
-				}
-				golden.Output(t, fmt.Sprintf("result %d", i), y, want)
-			}
-			for _, n := range slices.Sorted(maps.Keys(base.grads)) {
-				want, _ := g.Tensor(name + "/grad/" + n)
-				golden.Gradient(t, "gradient of "+n, base.grads[n], want, all)
-			}
+			base := c.compare(t, build)
 			more := c.run(build, base.grads)
 			for n := range c.vars {
 				twice := make([]float32, len(base.grads[n]))
@@ -137,6 +119,31 @@ func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor)
 			}
 		})
 	}
+}
+
+// compare runs build and compares results and gradients with PyTorch's, and the bits with those of other machines.
+func (c *opCase) compare(t *testing.T, build func(c *opCase) []*Tensor) *opRun {
+	t.Helper()
+	base := c.run(build, nil)
+	checkPinned(t, t.Name(), base)
+	var all float64
+	for n := range base.grads {
+		want, _ := c.g.Tensor(c.name + "/grad/" + n)
+		all += squares(want)
+	}
+	all = math.Sqrt(all)
+	for i, y := range base.outs {
+		want, shape := c.g.Tensor(fmt.Sprintf("%s/out/%d", c.name, i))
+		if !equalShape(base.shapes[i], shape) {
+			t.Fatalf("result %d: shape %v, expected %v", i, base.shapes[i], shape)
+		}
+		golden.Output(t, fmt.Sprintf("result %d", i), y, want)
+	}
+	for _, n := range slices.Sorted(maps.Keys(base.grads)) {
+		want, _ := c.g.Tensor(c.name + "/grad/" + n)
+		golden.Gradient(t, "gradient of "+n, base.grads[n], want, all)
+	}
+	return base
 }
 
 type opRun struct {

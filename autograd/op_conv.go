@@ -40,6 +40,12 @@ type Conv2dOptions struct {
 // A 1×1 convolution without stride and padding has the blocks of [simd.Gemm] instead, except in the gradient of w where
 // images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
 // the number of threads, and no result on what else is in the batch.
+//
+// All that is Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out in each group
+// has the arithmetic of [simd.PixelFilters], where instructions multiply such pixels ([simd.Math.PixelChannels]). K then runs
+// over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one chain. In Int8, a filter has a scale, and
+// all pixels of an image have one, found anew each time. Depthwise convolutions, those of fewer channels, and gradients are
+// Strict in each mode, and so is Winograd's algorithm, which the other modes do not use.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {
@@ -74,7 +80,8 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
 	}
 
-	if in, _ := x.operand(); in != nil && g.takesPlanes() {
+	f.math = g.arithmetic(f.MathOf(x, w))
+	if in, _ := x.operand(); in != nil && (g.takesPlanes() || f.math != simd.Strict) {
 		g.list = in.planes
 	}
 	f.joinPlanesBut(g.list)
@@ -84,6 +91,8 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	p, ok := w.(*Parameter)
 	var weight convWeight
 	switch ahead := ok && f.packsAhead(); {
+	case ahead && f.math != simd.Strict:
+		weight.pixels = p.store.pixels(f.workers, f.math, g.groups, g.co, g.ci, g.kh*g.kw)
 	case ahead && g.winograd():
 		weight.winograd = p.store.winograd(f.workers, g.winogradShape())
 	case ahead && g.slides():
@@ -93,7 +102,11 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	}
 	end := convEnd{bias: f.values(b), residual: f.values(residual), act: o.Act}
 	pre := f.preActivation(y, &end)
-	g.forward(f.Tape, y.data, 0, xv, weight, end)
+	if f.math != simd.Strict {
+		g.pixelsForward(f.Tape, y.data, xv, weight, f.math, end)
+	} else {
+		g.forward(f.Tape, y.data, 0, xv, weight, end)
+	}
 	return f.done(y, func(k *back) {
 		dy := k.dy
 		if o.Act != ActNone {

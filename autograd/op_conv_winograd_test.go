@@ -160,6 +160,7 @@ func TestWinogradAccuracy(t *testing.T) {
 	if simd.Current() == simd.Generic {
 		t.Skip("without fused multiply-add the portable level rounds each product too")
 	}
+	oracle.Needs(t, "torch")
 	const out, size, draws = 32, 16, 3
 	dir := t.TempDir()
 	operands := func(kind string, c int) (x, w []float32) {

@@ -1,6 +1,31 @@
 package autograd
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/fovea-ml/fovea/internal/test/golden"
+)
+
+// TestStoppedGradients compares values and gradients with PyTorch's. The gradients are not the derivatives, so there is nothing to
+// compare with finite differences.
+func TestStoppedGradients(t *testing.T) {
+	g := golden.Load(t, filepath.Join("testdata", "ops_detach.safetensors"))
+	for prefix, build := range map[string]func(c *opCase) []*Tensor{
+		"detach/": func(c *opCase) []*Tensor {
+			y := Mul(c.Var("x"), c.Var("y"))
+			return []*Tensor{Mul(y, Detach(y))}
+		},
+		"straight/": func(c *opCase) []*Tensor {
+			x := c.Var("x")
+			return []*Tensor{Add(StraightThrough(Sign(x), Tanh(x)), c.Var("y"))}
+		},
+	} {
+		for _, name := range caseNames(g, prefix) {
+			t.Run(name, func(t *testing.T) { (&opCase{t: t, g: g, name: name}).compare(t, build) })
+		}
+	}
+}
 
 func TestDetach(t *testing.T) {
 	tape := NewTape(Options{Gradients: true, Debug: true})

@@ -2,25 +2,54 @@ package nn
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
 )
 
-// RelativePositionBias is a learned number for each head and each offset between two patches of a grid, added to
-// attention scores (BEiT, arXiv 2106.08254; Swin, arXiv 2103.14030).
+// RelativePositionBias is a number for each head and each offset between two patches of a grid, added to attention scores. Either
+// the numbers are learned (BEiT, arXiv 2106.08254; Swin, arXiv 2103.14030), or layers compute them from the offsets (Swin V2, arXiv
+// 2111.09883, section 3.3), which fits grids of any size.
 type RelativePositionBias struct {
-	Table *autograd.Parameter // [entries, heads]; see RelativePositionIndex
-	Index []int               // RelativePositionIndex of the grid
+	Table *autograd.Parameter // [entries, heads]; see RelativePositionIndex; nil beside MLP
+	// MLP, if not nil, maps offsets, [offsets, 2], to numbers, [offsets, heads]. A class token then adds 0.
+	MLP     *MLP
+	Offsets []float32 // RelativeLogOffsets of the grid, beside MLP
+	Index   []int     // RelativePositionIndex of the grid
 
 	gathered atomic.Pointer[gatheredBias]
 }
 
-// A gatheredBias is the bias of all pairs of tokens, gathered from one version of the table and kept for inference.
+// A gatheredBias is the bias of all pairs of tokens, gathered from one version of the parameters and kept for inference.
 type gatheredBias struct {
-	table   *autograd.Parameter
+	from   versions
+	values []float32
+}
+
+// versions are those of the parameters of a bias.
+type versions [4]struct {
+	p       *autograd.Parameter
 	version uint64
-	values  []float32
+}
+
+func (r *RelativePositionBias) versions() (v versions) {
+	all := [len(v)]*autograd.Parameter{r.Table}
+	if r.MLP != nil {
+		all = [len(v)]*autograd.Parameter{r.MLP.FC1.Weight, r.MLP.FC1.Bias, r.MLP.FC2.Weight, r.MLP.FC2.Bias}
+	}
+	for i, p := range all {
+		if p != nil {
+			v[i].p, v[i].version = p, p.Version()
+		}
+	}
+	return v
+}
+
+// adapted reports whether there are parameters beside those of versions.
+func (r *RelativePositionBias) adapted() bool {
+	return r.MLP != nil && len(r.MLP.FC1.Adapter)+len(r.MLP.FC2.Adapter) > 0
 }
 
 // NewRelativePositionBias returns a bias of zeros for a grid of height×width patches, with a class token before them or
@@ -36,46 +65,77 @@ func NewRelativePositionBias(height, width, heads int, classToken bool) *Relativ
 	}
 }
 
-// Forward returns the bias of all pairs of tokens, [heads, tokens, tokens]. Inference gathers it once and keeps it
-// until the table changes.
-func (r *RelativePositionBias) Forward(t *autograd.Tape) *autograd.Tensor {
-	tokens, heads := int(math.Sqrt(float64(len(r.Index)))), r.Table.Shape()[1]
-	if !t.Inference() {
-		return r.gather(t, tokens)
-	}
-	g := r.gathered.Load()
-	if g == nil || g.table != r.Table || g.version != r.Table.Version() {
-		version := r.Table.Version()
-		g = &gatheredBias{r.Table, version, r.gather(t, tokens).Floats(nil)}
-		r.gathered.Store(g)
-	}
-	return t.Borrow(g.values, heads, tokens, tokens)
+// NewRelativePositionMLP returns layers of zeros for RelativePositionBias.MLP, with ReLU between them. On a training tape, 1/8 of the
+// hidden values is dropped, anew in each call, as in timm (RelPosMlp in timm/layers/pos_embed_rel.py, mode "cr").
+func NewRelativePositionMLP(hidden, heads int) *MLP {
+	return &MLP{FC1: NewLinear(2, hidden, true), FC2: NewLinear(hidden, heads, true), Act: autograd.ActRelu, Dropout: 0.125}
 }
 
-func (r *RelativePositionBias) gather(t *autograd.Tape, tokens int) *autograd.Tensor {
-	return autograd.Permute(t.Embedding(r.Table, r.Index, tokens, tokens), 2, 0, 1)
+// Forward returns the bias of all pairs of tokens, [heads, tokens, tokens]. Inference gathers it once and keeps it
+// until a parameter changes.
+func (r *RelativePositionBias) Forward(t *autograd.Tape) *autograd.Tensor {
+	if !t.Inference() || r.adapted() {
+		return r.gather(t)
+	}
+	g, now := r.gathered.Load(), r.versions()
+	if g == nil || g.from != now {
+		g = &gatheredBias{now, r.gather(t).Floats(nil)}
+		r.gathered.Store(g)
+	}
+	tokens := side(r.Index)
+	return t.Borrow(g.values, len(g.values)/max(1, len(r.Index)), tokens, tokens)
+}
+
+// side returns the number of tokens whose pairs an index has.
+func side(index []int) int { return int(math.Sqrt(float64(len(index)))) }
+
+func (r *RelativePositionBias) gather(t *autograd.Tape) *autograd.Tensor {
+	if r.MLP != nil {
+		return pairs(r.computed(t, r.Offsets, r.Index), r.Index)
+	}
+	return autograd.Permute(t.Embedding(r.Table, r.Index, side(r.Index), side(r.Index)), 2, 0, 1)
+}
+
+// computed returns the table that MLP gives for the offsets of a grid, [entries, heads]; the rows of a class token are zeros.
+func (r *RelativePositionBias) computed(t *autograd.Tape, offsets []float32, index []int) *autograd.Tensor {
+	n := len(offsets) / 2
+	table := r.MLP.Forward(t.Input(offsets, n, 2), nil)
+	if slices.Max(index) < n {
+		return table
+	}
+	return autograd.Concat(0, table, t.Full(0, 3, table.Dim(1)))
+}
+
+// pairs gathers rows of a table for all pairs of tokens, [heads, tokens, tokens].
+func pairs(table *autograd.Tensor, index []int) *autograd.Tensor {
+	rows := autograd.GatherRows(table, index)
+	return autograd.Permute(autograd.Reshape(rows, side(index), side(index), table.Dim(1)), 2, 0, 1)
 }
 
 // on returns the bias for another grid, or for the layer's own where g is nil.
 func (r *RelativePositionBias) on(t *autograd.Tape, g *RelativeGrid) *autograd.Tensor {
-	if g == nil {
+	switch {
+	case g == nil:
 		return r.Forward(t)
+	case r.MLP != nil:
+		return pairs(r.computed(t, g.offsets, g.index), g.index)
 	}
-	tokens, heads := int(math.Sqrt(float64(len(g.index)))), r.Table.Shape()[1]
-	pairs := autograd.GatherRows(g.Resize(t.Use(r.Table)), g.index)
-	return autograd.Permute(autograd.Reshape(pairs, tokens, tokens, heads), 2, 0, 1)
+	return pairs(g.Resize(t.Use(r.Table)), g.index)
 }
 
-// A RelativeGrid resizes the tables of [RelativePositionBias] for another grid of patches: the offsets between patches by
-// bilinear interpolation (BeitRelativePositionBias in transformers' modeling_beit.py). It serves any number of layers.
+// A RelativeGrid takes [RelativePositionBias] to another grid of patches. Tables are resized: the offsets between patches by
+// bilinear interpolation (BeitRelativePositionBias in transformers' modeling_beit.py). Numbers that layers compute are computed for
+// the grid's own offsets. It serves any number of layers.
 type RelativeGrid struct {
 	from, to [2]int // height and width
+	offsets  []float32
 	index    []int
 }
 
-// NewRelativeGrid returns one for tables of a grid of fromHeight×fromWidth patches and images of height×width patches.
+// NewRelativeGrid returns one for biases of a grid of fromHeight×fromWidth patches and images of height×width patches.
 func NewRelativeGrid(fromHeight, fromWidth, height, width int, classToken bool) *RelativeGrid {
-	return &RelativeGrid{[2]int{fromHeight, fromWidth}, [2]int{height, width}, RelativePositionIndex(height, width, classToken)}
+	return &RelativeGrid{[2]int{fromHeight, fromWidth}, [2]int{height, width},
+		RelativeLogOffsets(height, width), RelativePositionIndex(height, width, classToken)}
 }
 
 // Resize returns the table for the images' grid, [entries, heads], from one for the other grid. The rows of a class token stay
@@ -90,6 +150,30 @@ func (g *RelativeGrid) Resize(table *autograd.Tensor) *autograd.Tensor {
 		return resized
 	}
 	return autograd.Concat(0, resized, autograd.Slice(table, 0, h*w, entries))
+}
+
+// RelativeLogOffsets returns the offsets between two patches of a grid of height×width, [(2·height - 1)·(2·width - 1), 2], in the
+// order of [RelativePositionIndex]: sign(d)·log(1 + |d|) of the d rows and of the d columns between them
+// (gen_relative_log_coords in timm/layers/pos_embed_rel.py, mode "cr").
+func RelativeLogOffsets(height, width int) []float32 {
+	logs := make([]float32, max(height, width))
+	for d := range logs {
+		logs[d] = float32(1 + d)
+	}
+	simd.Log(logs, logs)
+	signed := func(d int) float32 {
+		if d < 0 {
+			return -logs[-d]
+		}
+		return logs[d]
+	}
+	offsets := make([]float32, 0, 2*(2*height-1)*(2*width-1))
+	for dy := 1 - height; dy < height; dy++ {
+		for dx := 1 - width; dx < width; dx++ {
+			offsets = append(offsets, signed(dy), signed(dx))
+		}
+	}
+	return offsets
 }
 
 // RelativePositionIndex returns the row of the table for each pair of tokens of a grid of height×width patches,

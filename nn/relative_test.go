@@ -77,6 +77,56 @@ func TestRelativePositionBias(t *testing.T) {
 	}
 }
 
+// TestRelativePositionMLP compares a bias that layers compute, its gradients, and that of another grid, with timm's.
+func TestRelativePositionMLP(t *testing.T) {
+	g := golden.Load(t, "testdata/relative.safetensors")
+	for kind, classToken := range map[string]bool{"class": true, "patches": false} {
+		t.Run(kind, func(t *testing.T) {
+			at := "mlp/" + kind + "/3x4/"
+			r := &RelativePositionBias{MLP: NewRelativePositionMLP(5, 2), Offsets: RelativeLogOffsets(3, 4), Index: RelativePositionIndex(3, 4, classToken)}
+			params := map[string]*autograd.Parameter{"fc1.weight": r.MLP.FC1.Weight, "fc1.bias": r.MLP.FC1.Bias, "fc2.weight": r.MLP.FC2.Weight, "fc2.bias": r.MLP.FC2.Bias}
+			for name, p := range params {
+				p.Update(func(w []float32) { copy(w, g.Floats(at+name)) })
+			}
+			want, shape := g.Tensor(at + "bias")
+			tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true})
+			y := r.Forward(tape)
+			if d := cmp.Diff(shape, y.Shape()); d != "" {
+				t.Fatal(d)
+			}
+			golden.Output(t, "bias", y.Floats(nil), want)
+			grads := autograd.NewGradients()
+			autograd.Backward(grads, []*autograd.Tensor{y}, [][]float32{g.Floats(at + "seed")})
+			norms := []float64{}
+			for name := range params {
+				norms = append(norms, golden.Norm(g.Floats(at+"grad."+name)))
+			}
+			for name, p := range params {
+				golden.Gradient(t, name, grads.Of(p), g.Floats(at+"grad."+name), slices.Max(norms))
+			}
+
+			inference := autograd.NewTape(autograd.Options{Debug: true})
+			golden.Output(t, "bias in inference", r.Forward(inference).Floats(nil), want)
+			held := r.gathered.Load()
+			golden.Output(t, "bias in the next pass", r.Forward(inference).Floats(nil), want)
+			if held == nil || r.gathered.Load() != held {
+				t.Error("the second pass gathered again")
+			}
+			other := r.on(inference, NewRelativeGrid(3, 4, 2, 5, classToken))
+			golden.Output(t, "bias of another grid", other.Floats(nil), g.Floats("mlp/"+kind+"/2x5/bias"))
+			before := r.Forward(inference).Floats(nil)
+			r.MLP.FC2.Bias.Update(func(w []float32) { w[0]++ })
+			if cmp.Equal(r.Forward(inference).Floats(nil), before) {
+				t.Error("the kept bias is that of older layers")
+			}
+			training := autograd.NewTape(autograd.Options{Training: true, Seed: 1})
+			if cmp.Equal(r.Forward(training).Floats(nil), r.Forward(training).Floats(nil)) {
+				t.Error("a training tape drops nothing")
+			}
+		})
+	}
+}
+
 // TestAttentionRelative adds the bias to the scores, beside another one.
 func TestAttentionRelative(t *testing.T) {
 	b := NewBlock(BlockConfig{Width: 8, Heads: 2})

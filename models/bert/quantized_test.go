@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/metrics"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/quant"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -74,6 +76,22 @@ func TestMiniLMMath(t *testing.T) {
 	for i := range vectors {
 		if !slices.Equal(got[i], vectors[i]) {
 			t.Errorf("text %d: the loaded model gives another vector", i)
+		}
+	}
+}
+
+// TestQuantizedHead expects products in float32 of the layers that NewHead adds to a quantized model.
+func TestQuantizedHead(t *testing.T) {
+	m := minilm(t)
+	if _, err := quant.Quantize(m, quant.Blocks); err != nil {
+		t.Fatal(err)
+	}
+	for task, labels := range map[Task][]string{SequenceClassification: {"bad", "good"}, MaskedWords: nil} {
+		m.NewHead(task, labels, rng())
+		for path, p := range nn.Parameters(m) {
+			if want := map[autograd.DType]simd.Math{autograd.Int8: simd.Int8, autograd.Float32: simd.Strict}[p.DType()]; p.MathLimit() != want {
+				t.Errorf("%s: %s is %v in %v, expected %v", task, path, p.DType(), p.MathLimit(), want)
+			}
 		}
 	}
 }

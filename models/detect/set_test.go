@@ -149,6 +149,13 @@ func TestSetHostile(t *testing.T) {
 	c := tinyDETR()
 	c.DETR.TimmNames, c.DETR.Backbone = true, DETRResNet50().DETR.Backbone
 	timm := marshaled(t, c)
+	all, dirs := sets(), map[bool]string{}
+	for yolos, name := range map[bool]string{false: "detr", true: "yolos"} {
+		dirs[yolos] = t.TempDir()
+		if err := all[name].Save(dirs[yolos], SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	named := strings.Replace(timm, `"use_timm_backbone":true`, `"use_timm_backbone":false`, 1)
 	for _, c := range []struct{ file, old, with, want string }{
 		{detr, `"d_model":16`, `"d_model":6`, "encoder_attention_heads: expected a divisor of d_model 6"},
@@ -186,14 +193,7 @@ func TestSetHostile(t *testing.T) {
 		{yolos, `"num_detection_tokens":9`, `"num_detection_tokens":9,"auxiliary_loss":true`, "auxiliary_loss"},
 		{yolos, `"num_channels":3`, `"num_channels":1`, "num_channels: expected 3, found 1"},
 	} {
-		m := sets()["detr"]
-		if strings.Contains(c.file, yolosType) {
-			m = sets()["yolos"]
-		}
-		dir := t.TempDir()
-		if err := m.Save(dir, SaveOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		dir := dirs[strings.Contains(c.file, yolosType)]
 		changed := strings.Replace(c.file, c.old, c.with, 1)
 		if changed == c.file {
 			t.Fatalf("%s has no %s", c.file, c.old)
@@ -205,7 +205,7 @@ func TestSetHostile(t *testing.T) {
 			t.Errorf("%s: expected %q, found %v", c.with, c.want, err)
 		}
 	}
-	for name, m := range sets() {
+	for name, m := range all {
 		if name == "dc5" {
 			continue
 		}

@@ -85,6 +85,9 @@ type Config struct {
 	RelativePositions     bool `json:"relative_positions,omitempty"`
 	RelativeInterpolation bool `json:"relative_interpolation,omitempty"`
 	SharedRelative        bool `json:"shared_relative_positions,omitempty"`
+	// RelativeHidden, when it is not 0, is the hidden width of layers that compute these numbers from the offsets, for images of any
+	// size ([nn.NewRelativePositionMLP]; timm's vit_relpos). While training, blocks that share the layers draw their dropout apart.
+	RelativeHidden int `json:"relative_hidden_size,omitempty"`
 	// NoFinalNorm leaves out the norm after the last block.
 	NoFinalNorm bool `json:"no_final_norm,omitempty"`
 	// ParallelMLP runs attention and feed-forward layer of a block side by side ([nn.BlockConfig.Parallel]).
@@ -189,6 +192,12 @@ func (c Config) prefix() (positioned, all int) {
 	return positioned, all
 }
 
+// anyGrid reports whether images may have another size than the configured one: only relative positions without resizing fit no
+// other.
+func (c Config) anyGrid() bool {
+	return !c.RelativePositions || c.RelativeInterpolation || c.RelativeHidden != 0
+}
+
 // relativeRows returns the number of rows of a table of relative positions; [nn.RelativePositionIndex] says which they are.
 func (c Config) relativeRows() int {
 	rows, columns := c.Grid()
@@ -232,6 +241,8 @@ func (c Config) Variant() string {
 		return "rope_positions"
 	case c.RelativePositions:
 		return "relative_positions"
+	case c.RelativeHidden != 0:
+		return "relative_hidden_size"
 	case c.NoFinalNorm:
 		return "no_final_norm"
 	case c.ParallelMLP:
@@ -382,8 +393,14 @@ func (c Config) Validate() error {
 	if c.RelativePositions && c.Patches() > mostRelative {
 		v.Fail("image_size", "expected at most %d patches with relative_positions, found %d", mostRelative, c.Patches())
 	}
-	if !c.RelativePositions && (c.RelativeInterpolation || c.SharedRelative) {
-		v.Fail("relative_positions", "expected true beside relative_interpolation and shared_relative_positions, found false")
+	if !c.RelativePositions && (c.RelativeInterpolation || c.SharedRelative || c.RelativeHidden != 0) {
+		v.Fail("relative_positions", "expected true beside relative_interpolation, shared_relative_positions and relative_hidden_size, found false")
+	}
+	if c.RelativeHidden != 0 {
+		v.Size("relative_hidden_size", c.RelativeHidden)
+		if c.RelativeInterpolation {
+			v.Fail("relative_interpolation", "expected false beside relative_hidden_size, found true")
+		}
 	}
 	if pool := c.PoolHeads != 0 || c.PoolIntermediateSize != 0; pool && v.Err() == nil {
 		v.Size("pool_heads", c.poolHeads())

@@ -83,7 +83,11 @@ func NewEncoder(c Config) *Encoder {
 	if c.RelativePositions {
 		rows, columns := c.Grid()
 		index := nn.RelativePositionIndex(rows, columns, !c.NoClassToken) // one for all blocks: it is large
+		offsets := nn.RelativeLogOffsets(rows, columns)
 		bias := func() *nn.RelativePositionBias {
+			if c.RelativeHidden != 0 {
+				return &nn.RelativePositionBias{MLP: nn.NewRelativePositionMLP(c.RelativeHidden, c.NumAttentionHeads), Offsets: offsets, Index: index}
+			}
 			return &nn.RelativePositionBias{Table: autograd.NewParameter(c.relativeRows(), c.NumAttentionHeads), Index: index}
 		}
 		if c.SharedRelative {
@@ -94,7 +98,7 @@ func NewEncoder(c Config) *Encoder {
 				b.Attention.Relative = bias()
 			}
 		}
-		if c.RelativeInterpolation {
+		if c.anyGrid() {
 			e.relative = &relativeGrids{from: c.grid(), classToken: !c.NoClassToken}
 		}
 	}
@@ -132,7 +136,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 		e.initFrequencies(rng)
 	}
 	for _, r := range nn.Layers[nn.RelativePositionBias](e.Blocks) {
-		nn.TruncatedNormal(rng, r.Table, std, -2, 2)
+		if r.Table != nil {
+			nn.TruncatedNormal(rng, r.Table, std, -2, 2)
+		}
 		if e.Relative != nil {
 			break // it is that of all blocks
 		}

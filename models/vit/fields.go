@@ -45,6 +45,7 @@ var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFiel
 	{Name: "relative_positions", Reason: "Fovea's own"},
 	{Name: "relative_interpolation", Reason: "Fovea's own"},
 	{Name: "shared_relative_positions", Reason: "Fovea's own"},
+	{Name: "relative_hidden_size", Reason: "Fovea's own"},
 	{Name: "no_final_norm", Reason: "Fovea's own"},
 	{Name: "parallel_mlp", Reason: "Fovea's own"},
 	{Name: "parallel_branches", Reason: "Fovea's own"},

@@ -89,7 +89,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		if c.SharedRelative {
 			tables = 1
 		}
-		claim.Values += float64(tables) * float64(c.relativeRows()) * float64(c.NumAttentionHeads)
+		values := float64(c.relativeRows()) * float64(c.NumAttentionHeads)
+		if c.RelativeHidden != 0 {
+			values = float64(c.RelativeHidden) * float64(2+c.NumAttentionHeads)
+		}
+		claim.Values += float64(tables) * values
 	}
 	// Attention pooling has the projections of a block. Without a size of its own it is no larger than one, so that the error
 	// may list what is missing of it.
@@ -108,7 +112,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	height, width := c.Size()
-	if size := f.Options.ImageSize; size != 0 && c.RelativePositions && !c.RelativeInterpolation && (size != height || size != width) {
+	if size := f.Options.ImageSize; size != 0 && !c.anyGrid() && (size != height || size != width) {
 		return nil, fmt.Errorf("relative positions are for images of %d×%d pixels, so ImageSize cannot change it", height, width)
 	}
 	if f.Options.ImageSize != 0 {
@@ -202,8 +206,10 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	if err := timm.Supported(name); err != nil {
 		return Config{}, err
 	}
-	if t, ok := f.Find("Encoder.Blocks.0.Attention.Relative.Table"); ok {
-		return Config{}, fmt.Errorf("%s: a model with relative positions is supported with timm's config.json alone", t.Name)
+	for _, name := range []string{"Encoder.Blocks.0.Attention.Relative.Table", "Encoder.Blocks.0.Attention.Relative.MLP.FC1.Weight", "Encoder.Relative.MLP.FC1.Weight"} {
+		if t, ok := f.Find(name); ok {
+			return Config{}, fmt.Errorf("%s: a model with relative positions is supported with timm's config.json alone", t.Name)
+		}
 	}
 	s, err := tower.ReadSizes(f.Find, nil)
 	if err != nil {
@@ -266,7 +272,7 @@ func (c Config) sizes() tower.Sizes {
 			AttentionNorm: c.AttentionNorm, MLPNorm: c.MLPNorm, Parallel: c.ParallelMLP, Branches: c.ParallelBranches},
 		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
 		ClassToken: !c.NoClassToken, Distillation: c.DistillationToken, Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions,
-		Relative: c.RelativePositions, SharedRelative: c.SharedRelative, Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling, PoolHidden: c.PoolIntermediateSize,
+		Relative: c.RelativePositions, SharedRelative: c.SharedRelative, RelativeHidden: c.RelativeHidden, Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling, PoolHidden: c.PoolIntermediateSize,
 	}
 }
 
@@ -286,6 +292,7 @@ func sized(s tower.Sizes) Config {
 	c.NoKeyBias, c.QKNorm = s.NoKeyBias, s.QKNorm
 	c.AttentionNorm, c.MLPNorm, c.ParallelMLP, c.ParallelBranches = s.AttentionNorm, s.MLPNorm, s.Parallel, s.Branches
 	c.Stem, c.RelativePositions, c.SharedRelative = (*StemConfig)(s.Stem), s.Relative, s.SharedRelative
+	c.RelativeHidden = s.RelativeHidden
 	if c.GatedMLP = s.Gated; s.Gated {
 		c.HiddenAct = "silu"
 	}

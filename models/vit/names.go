@@ -51,6 +51,7 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Encoder.RopeFrequencies", "rope.freqs"},
 		checkpoint.Rule{"Encoder.Distillation", style.Stem + "embeddings.distillation_token", "dist_token"},
 		checkpoint.Rule{"Encoder.Registers", style.Stem + "embeddings.register_tokens", "reg_token", style.Stem + "embeddings.register_tokens", "register_tokens"},
+		checkpoint.Rule{"Encoder.Relative.MLP", "shared_rel_pos.mlp"},
 		checkpoint.Rule{"Encoder.Relative.Table", "encoder.relative_position_bias.relative_position_bias_table", "rel_pos_bias.relative_position_bias_table"},
 	)...)
 	n.Rules = append(n.Rules, timmBlocks(
@@ -62,10 +63,11 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Attention.Norm", "attn.norm"},
 		checkpoint.Rule{"MLP.Norm", "mlp.norm"},
 		checkpoint.Rule{"Attention.Relative.Table", "attn.relative_position_bias_table"},
+		checkpoint.Rule{"Attention.Relative.MLP", "attn.rel_pos.mlp"},
 		checkpoint.Rule{"Attention.QKV", "attn.{q,k,v}_proj"},
 		checkpoint.Rule{"Attention.QVBias", "attn.{q,v}_proj.bias"},
 	)...)
-	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && (a.Eva || a.Relative) && !isBEiT(c.ModelType) {
+	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && (a.Eva || a.Relative && !a.RelativeLayers) && !isBEiT(c.ModelType) {
 		n.Rules = slices.Concat(evaRules(a, c.GatedMLP), n.Rules)
 	}
 	switch { // the first names of a parameter are those that are written
@@ -259,8 +261,7 @@ var family = func() modelfolder.Family {
 var plain = modelfolder.Family{
 	Package: "vit", ModelType: "vit", OwnType: "fovea_vit", Names: &names, Fields: configFields, Images: true,
 	Unsupported: []modelfolder.Trace{
-		{Part: "attn.rel_pos.", What: "relative positions between patches alone"},
-		{Part: "shared_rel_pos.", What: "relative positions between patches alone"},
+		{Part: "attn.rel_pos.relative_position_bias_table", What: "relative positions of timm's RelPosBias"},
 		{Part: "lm_head.", What: "a head for masked images"},
 		{Part: "decode_head.", What: "a head for segmentation"},
 		{Part: "patch_embed.backbone.conv1.", What: "a ResNet-D before the patches"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,8 +98,8 @@ func TestQuantized(t *testing.T) {
 	}
 	// Training makes float32 of it.
 	again.Encoder.Blocks[0].MLP.FC1.Weight.Update(func(v []float32) { v[0]++ })
-	if d := again.Encoder.Blocks[0].MLP.FC1.Weight.DType(); d != autograd.Float32 {
-		t.Errorf("a changed weight is %v", d)
+	if w := again.Encoder.Blocks[0].MLP.FC1.Weight; w.DType() != autograd.Float32 || w.MathLimit() != simd.Strict {
+		t.Errorf("a changed weight is %v in %v", w.DType(), w.MathLimit())
 	}
 	if err := again.Save(other, SaveOptions{Layout: models.Timm}); err == nil || !strings.Contains(err.Error(), "quantized weights") {
 		t.Errorf("layout timm: %v", err)
@@ -116,6 +117,33 @@ func TestQuantized(t *testing.T) {
 	}
 	if _, err := Open(dir, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "expected a floating-point type, found I8") {
 		t.Errorf("without quantization_config: %v", err)
+	}
+}
+
+// TestQuantizedHead expects the same bits of a quantized model with a new head and a changed weight before and after it is
+// saved and loaded.
+func TestQuantizedHead(t *testing.T) {
+	m, g := load(t, "tiny")
+	if _, err := quant.Quantize(m, quant.Blocks); err != nil {
+		t.Fatal(err)
+	}
+	m.NewHead([]string{"a", "b", "c"}, rand.New(rand.NewPCG(1, 2)))
+	m.Encoder.Blocks[0].MLP.FC1.Weight.Update(func(v []float32) { v[0]++ })
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pixels, shape := g.Tensor("pixels")
+	logits := func(m *Model) []float32 {
+		tape := autograd.NewTape(autograd.Options{Math: simd.Int8})
+		return m.Forward(tape.Input(pixels, shape...)).Floats(nil)
+	}
+	if got, want := logits(again), logits(m); !slices.Equal(got, want) {
+		t.Errorf("logits %v, before %v", got, want)
 	}
 }
 

@@ -159,7 +159,7 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 		Name: name, Positions: c.positions(), Hybrid: c.Stem != nil, ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
 		Width: c.HiddenSize, Depth: c.NumHiddenLayers, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize,
 		QKVBias: c.QKVBias, ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, LayerScale: c.LayerScaleInit,
-		Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions, Distilled: c.DistillationToken, Gated: c.GatedMLP, QKNorm: c.QKNorm, NoNorm: c.NoFinalNorm,
+		Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions, Distilled: c.DistillationToken, Gated: c.GatedMLP, QKNorm: c.QKNorm, NoNorm: c.NoFinalNorm, RelativeHidden: c.RelativeHidden,
 		Eps: c.LayerNormEps, Act: c.HiddenAct, Pool: map[string]string{"": "token", AttentionPooling: "map"}[c.Pooling],
 		FCNorm:  c.Pooling == MeanPooling,
 		Classes: c.Classes, Outputs: classes,

@@ -180,6 +180,7 @@ func TestTimmConfig(t *testing.T) {
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"act_layer": "tanhish"}}`:      "tanhish",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": 7}}`:              "7",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": -1}}`:             "-1",
+		`{"architecture": "vit_tiny_patch16_224", "model_args": {"rel_pos_dim": 5}}`:            "expected neither it nor rel_pos_dim",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": []}`:                            "model_args",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"pool_include_prefix": true}}`: "pool_include_prefix",
 		`{"architecture": "vit_tiny_patch16_224", "label_names": {"x": "y"}}`:                   "label_names",

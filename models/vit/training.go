@@ -213,7 +213,7 @@ func (m *Model) freeze(blocks int) error {
 	}
 	for path, p := range nn.Parameters(m) {
 		head := strings.HasPrefix(path, "Head.") || strings.HasPrefix(path, "DistillationHead.")
-		first := m.Layer(path) <= blocks || path == "Encoder.RopeFrequencies" || path == "Encoder.Relative.Table" // which blocks share, and frozen ones need as they are
+		first := m.Layer(path) <= blocks || path == "Encoder.RopeFrequencies" || strings.HasPrefix(path, "Encoder.Relative.") // which blocks share, and frozen ones need as they are
 		if blocks > 0 && first || blocks == -1 && !head {
 			p.Frozen = true
 		}

@@ -123,7 +123,9 @@ var kinds = []string{
 	"eva02_tiny_patch14_224", "eva02_base_patch14_224", "eva02_large_patch14_clip_224", "eva02_enormous_patch14_clip_224",
 	"vit_pe_core_tiny_patch16_384", "vit_pe_core_gigantic_patch14_448", "vit_pe_lang_large_patch14_448",
 	"vit_medium_patch16_rope_reg1_gap_256", "vit_small_patch16_rope_224", "vit_small_patch16_rope_ape_224",
-	"vit_small_patch16_rope_mixed_224", "vit_small_patch16_rope_mixed_ape_224", "beit3_base_patch16_224", "beit_base_patch16_224", "beitv2_base_patch16_224",
+	"vit_small_patch16_rope_mixed_224", "vit_small_patch16_rope_mixed_ape_224", "beit3_base_patch16_224",
+	"vit_relpos_base_patch16_224", "vit_relpos_medium_patch16_cls_224", "vit_relpos_base_patch16_clsgap_224",
+	"vit_relpos_small_patch16_rpn_224", "vit_srelpos_small_patch16_224", "beit_base_patch16_224", "beitv2_base_patch16_224",
 }
 
 // TestWalkKinds compares more of a sample of them with timm: hidden states, outputs at other sizes, the gradient of every

@@ -27,5 +27,6 @@
 // # Files
 //
 // The Save method of a model writes integers as they are, and what is needed to read them: see models.SaveOptions. Training
-// makes a weight that it changes float32 again. Adapters (package nn/lora) may be trained beside quantized weights.
+// makes a weight that it changes float32 again, and its products with it. Adapters (package nn/lora) may be trained beside
+// quantized weights. Their products are in float32, and so are those of a new head ([nn.LimitAdded]).
 package quant

@@ -29,13 +29,13 @@ type Rule func(w Weight) simd.Math
 
 // Blocks is the rule that suits most models: Int8 for the layers in parts of numbered blocks, such as
 // "Blocks.0.MLP.FC1.Weight", and for the joined projection "In" of parallel blocks. It is Strict for the others: projections
-// into and out of the stack of blocks, poolers and heads, also those of numbered layers. They take little time, and an error in
-// them is not averaged out by what follows.
+// into and out of the stack of blocks, poolers and heads, also those of numbered layers, and layers that compute relative
+// positions. They take little time, and an error in them is not averaged out by what follows.
 func Blocks(w Weight) simd.Math {
 	parts := strings.Split(w.Path, ".")
 	for i := len(parts) - 1; i >= 0; i-- {
 		if _, err := strconv.Atoi(parts[i]); err == nil {
-			if inside := parts[i+1:]; len(inside) >= 3 || len(inside) == 2 && inside[0] == "In" {
+			if inside := parts[i+1:]; len(inside) >= 3 && !slices.Contains(inside, "Relative") || len(inside) == 2 && inside[0] == "In" {
 				return simd.Int8
 			}
 			break

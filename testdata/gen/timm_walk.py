@@ -65,15 +65,23 @@ def randomize(model):
 
 
 def other_sizes(model, name, **more):
-    """Returns the model's own weights in one that takes images of other sizes, and two sizes of 5 by 2 and 2 by 4 patches."""
+    """Yields images of two other sizes, of 5 by 2 and 2 by 4 patches, with the outputs of the model's own weights."""
     patch = model.patch_embed.img_size[0] // model.patch_embed.grid_size[0]
     sizes = [(5 * patch, 2 * patch), (2 * patch, 4 * patch)]
-    try:
-        other = make(name, dynamic_img_size=True, **more).eval()
-    except TypeError:  # a class without the argument
-        return None, sizes
-    other.load_state_dict(model.state_dict())
-    return other, sizes
+    if "relpos_" in name:
+        other = model
+    else:
+        try:
+            other = make(name, dynamic_img_size=True, **more).eval()
+        except TypeError:  # a class without the argument
+            return
+        other.load_state_dict(model.state_dict())
+    for size in sizes:
+        if "relpos_" in name:
+            other.set_input_size(size)
+        x = torch.randn(1, 3, *size)
+        with torch.no_grad():
+            yield f"{size[0]}x{size[1]}", x, other(x)
 
 
 def write_whole(name, folder, **more):
@@ -89,15 +97,12 @@ def write_whole(name, folder, **more):
     tensors = {"pixels": x, "output": y, "parameters": torch.tensor([float(sum(p.numel() for p in model.parameters()))])}
     tensors |= {f"hidden.{i}": h for i, h in enumerate(hidden)}
     tensors |= {f"grad/{n}": p.grad for n, p in model.named_parameters()}
-    if model.cls_token is not None and model.pos_embed is not None and model.pos_embed.shape[1] == model.patch_embed.num_patches:
+    if model.cls_token is not None and getattr(model, "pos_embed", None) is not None and model.pos_embed.shape[1] == model.patch_embed.num_patches:
         # Fovea's positions have a row for the class token, whose gradient is the token's.
         tensors["grad/pos_embed"] = torch.cat([model.cls_token.grad, model.pos_embed.grad], 1)
         tensors["parameters"] += model.embed_dim
-    other, sizes = other_sizes(model, name, **more)
-    for size in sizes if other else ():
-        x = torch.randn(1, 3, *size)
-        with torch.no_grad():
-            tensors |= {f"{size[0]}x{size[1]}/pixels": x, f"{size[0]}x{size[1]}/output": other(x)}
+    for size, x, output in other_sizes(model, name, **more):
+        tensors |= {f"{size}/pixels": x, f"{size}/output": output}
     save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, os.path.join(folder, "golden.safetensors"), metadata=META)
 
 

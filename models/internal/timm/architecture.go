@@ -28,8 +28,9 @@ type Architecture struct {
 	Eva bool
 	// SplitGate says that the two projections of gated layers are two tensors.
 	SplitGate bool
-	// Relative says that blocks have relative positions, and there are no others.
-	Relative bool
+	// Relative says that blocks have relative positions, and there are no others. With RelativeLayers, layers compute them, and with
+	// SharedRelative all blocks have the same.
+	Relative, RelativeLayers, SharedRelative bool
 	// SplitQKV says that the projections to queries, keys and values are three tensors.
 	SplitQKV bool
 	// PoolHeads is the number of heads of attention pooling; 0 is that of the blocks.
@@ -67,7 +68,10 @@ func ArchitectureOf(name string) (Architecture, error) {
 	}
 	a.Mean = a.Mean || strings.HasPrefix(name, "eva_large_")
 	a.rotary(name)
-	a.Relative = strings.HasPrefix(name, "beit_") || strings.HasPrefix(name, "beitv2_")
+	a.SharedRelative = has("_srelpos_")
+	a.RelativeLayers = has("_relpos_") || a.SharedRelative || name == "test_vit_relpos"
+	a.Relative = strings.HasPrefix(name, "beit_") || strings.HasPrefix(name, "beitv2_") || a.RelativeLayers
+	a.Mean = a.Mean || a.RelativeLayers && !has("_cls_")
 	a.Eva = strings.HasPrefix(name, "eva_giant_") || strings.HasPrefix(name, "eva02_") || a.Rope != 0
 	a.SplitQKV = strings.HasPrefix(name, "eva02_base_") || strings.HasPrefix(name, "eva02_large_")
 	a.SplitGate = has("_dinov3") || has("_lingbot") || a.SplitQKV
@@ -88,6 +92,9 @@ func ArchitectureOf(name string) (Architecture, error) {
 func (a *Architecture) rotary(name string) {
 	has := func(part string) bool { return strings.Contains(name, part) }
 	a.ImageSize = 224
+	if name == "test_vit_relpos" {
+		a.ImageSize = 160
+	}
 	if size, err := strconv.Atoi(name[strings.LastIndex(name, "_")+1:]); err == nil {
 		a.ImageSize = size
 	}
@@ -169,6 +176,8 @@ type Model struct {
 	Name string
 	// Positions says that there are position embeddings.
 	Positions bool
+	// RelativeHidden is the hidden width of layers that compute relative positions, 0 for none.
+	RelativeHidden int
 	// Hybrid says that convolutions come before the patches: timm then counts a patch in their results, as the name says.
 	Hybrid bool
 }
@@ -275,7 +284,7 @@ func (m Model) named(p *vision.Preprocess) (*Config, error) {
 	}
 	args := &Args{
 		ImageSize: m.ImageSize, Channels: m.Channels,
-		Width: m.Width, Depth: m.Depth, Heads: m.Heads, Ratio: ratio(m.Width, hidden), GlobalPool: &pool,
+		Width: m.Width, Depth: m.Depth, Heads: m.Heads, Ratio: ratio(m.Width, hidden), GlobalPool: &pool, RelativeHidden: m.RelativeHidden,
 	}
 	if m.Positions && (m.ClassToken || m.Registers > 0) {
 		args.NoEmbedClass = new(m.Registers > 0 && !m.RegisterPositions)

@@ -30,10 +30,12 @@ type Args struct {
 	NoEmbedClass     *bool       `json:"no_embed_class,omitempty"`
 	QKNorm           *bool       `json:"qk_norm,omitempty"`
 	FinalNorm        *bool       `json:"final_norm,omitempty"`
+	RelativeHidden   int         `json:"rel_pos_dim,omitempty"`
+	SharedRelative   *bool       `json:"shared_rel_pos,omitempty"`
 }
 
 // nullable are the arguments for which timm takes None.
-var nullable = []string{"init_values", "fc_norm", "use_fc_norm", "embed_norm_layer", "device", "dtype"}
+var nullable = []string{"init_values", "fc_norm", "use_fc_norm", "embed_norm_layer", "rel_pos_dim", "device", "dtype"}
 
 // read reads model_args. An argument that timm's VisionTransformer does not have is an error there as well.
 func (a *Args) read(data []byte) error {
@@ -103,6 +105,18 @@ func (a *Args) Agree(find tower.Finder, s tower.Sizes, of Architecture) error {
 	told("class_token", "cls_token", a.ClassToken, s.ClassToken)
 	told("pre_norm", "norm_pre", a.PreNorm, s.PreNorm)
 	told("qk_norm", "attn.q_norm", a.QKNorm, s.QKNorm)
+	if of.RelativeLayers {
+		shared := a.SharedRelative
+		if shared == nil {
+			shared = &of.SharedRelative
+		}
+		told("shared_rel_pos", "shared_rel_pos", shared, s.SharedRelative)
+	} else if a.SharedRelative != nil || a.RelativeHidden != 0 {
+		v.Fail("shared_rel_pos", "expected neither it nor rel_pos_dim, as the architecture computes no relative positions, found one of them")
+	}
+	if a.RelativeHidden != 0 && a.RelativeHidden != s.RelativeHidden {
+		v.Fail("rel_pos_dim", "expected %d, as the weights have, found %d", s.RelativeHidden, a.RelativeHidden)
+	}
 	if a.Registers != 0 && a.Registers != s.Registers {
 		v.Fail("reg_tokens", "expected %d, as the weights have, found %d", s.Registers, a.Registers)
 	}

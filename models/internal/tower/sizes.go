@@ -27,6 +27,7 @@ type Sizes struct {
 	PoolHidden        int   // of the pooling's feed-forward layer, 0 for none
 	Relative          bool  // position biases in the blocks
 	SharedRelative    bool  // one table of them for all blocks
+	RelativeHidden    int   // of the layers that compute them, 0 for learned ones
 	Stem              *Stem // nil but in hybrids; Patch counts its stride
 }
 
@@ -50,7 +51,7 @@ type Finder = func(param string) (checkpoint.Tensor, bool)
 func ReadTower(find Finder) (Sizes, error) {
 	s, err := readTower(find)
 	if t, ok := find("Encoder.Positions"); ok && err == nil {
-		err = fmt.Errorf("%s: expected no position embeddings beside rotary positions", t.Name)
+		err = fmt.Errorf("%s: expected no position embeddings beside rotary or relative positions", t.Name)
 	}
 	return s, err
 }
@@ -95,6 +96,15 @@ func readTower(find Finder) (Sizes, error) {
 	_, s.Pool = find("Pool.Probe")
 	_, s.SharedRelative = find("Encoder.Relative.Table")
 	_, s.Relative = find("Encoder.Blocks.0.Attention.Relative.Table")
+	for _, name := range []string{"Encoder.Blocks.0.Attention.Relative.MLP.FC1.Weight", "Encoder.Relative.MLP.FC1.Weight"} {
+		if t, ok := find(name); ok {
+			if len(t.Shape) != 2 || t.Shape[0] == 0 {
+				return s, fmt.Errorf("%s: expected the shape [hidden 2], found %v", t.Name, t.Shape)
+			}
+			s.Relative, s.RelativeHidden = true, t.Shape[0]
+			s.SharedRelative = s.SharedRelative || name == "Encoder.Relative.MLP.FC1.Weight"
+		}
+	}
 	s.Relative = s.Relative || s.SharedRelative
 	if t, ok := find("Pool.MLP.FC1.Weight"); ok && len(t.Shape) == 2 {
 		s.PoolHidden = t.Shape[0]
