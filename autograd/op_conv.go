@@ -35,17 +35,19 @@ type Conv2dOptions struct {
 //
 // With a stride and dilation of 1, filters of 3×3, at least 32 channels in and 32 out, one group and a result large enough,
 // the result has the sums of [simd.WinogradConv] instead, which takes 4 multiplications where the definition has 9. A
-// pixel that is not finite then makes up to 4×4 neighbors NaN. Gradients have the sums above.
+// pixel that is not finite then makes up to 4×4 neighbors NaN. The gradient of x has such sums too, where x is large enough:
+// it is a convolution of the result's gradient. That of w has the sums above.
 //
 // A 1×1 convolution without stride and padding has the blocks of [simd.Gemm] instead, except in the gradient of w where
 // images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
 // the number of threads, and no result on what else is in the batch.
 //
-// The sums above are those of Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out in
-// each group has the arithmetic of [simd.PackedFilters], where the processor has instructions for it
+// The sums above are those of Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out
+// in each group has the arithmetic of [simd.PackedFilters], where the processor has instructions for it
 // ([simd.Math.PixelChannels]). K then runs over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one
-// chain. In Int8, each filter has a scale, and each image has one, computed at each call. Depthwise convolutions, those of
-// fewer channels, and gradients are Strict in every mode. Winograd's algorithm is used in Strict alone.
+// chain. In Int8, each filter has a scale, and each image has one, computed at each call. With 1×1 filters and no padding, each
+// pixel has a scale, as each row of a [Linear] has. Depthwise convolutions, those of fewer channels, and gradients are Strict in
+// every mode. Winograd's algorithm is used in Strict alone.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {

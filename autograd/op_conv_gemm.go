@@ -228,7 +228,7 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, i int, cold b
 			ep = s.end.epilogue(group*s.co, s.co, s.number(image, group, 0, a), s.planeSize)
 		}
 		if s.pixels != nil {
-			scales := s.pixels.spread(scratch[p.scales:p.size], image, images, strip)
+			scales := s.pixels.spread(scratch[p.scales:p.size], image, images, a, strip)
 			simd.GemmPixels(inner, n, s.pixels.filters[group], c0*window, channels*window, &g, scales, convBlock(window), beta, dst, stride, ep)
 			beta = 1
 			continue

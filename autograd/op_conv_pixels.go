@@ -29,11 +29,14 @@ type convPixels struct {
 	filters  []*simd.PackedFilters // of each group
 	// plane returns a channel of a group of an image.
 	plane func(image, group, channel int) []float32
-	// The scale of each image and its inverse, in Int8.
+	// The scales of pixels and their inverses, in Int8: one for each position of an image, or one for the image, whose
+	// inverse is repeated for a row.
 	scales, inverses []float32
+	each             int // scales of an image
+	row              int // inverses of an image, or of a row of its positions
 }
 
-// whole reports whether all channels are multiplied at once, as in Int8: its sums are scaled at the end.
+// whole reports whether a sum is one product of all channels: integers are scaled at the end.
 func (x *convPixels) whole() bool { return x != nil && x.math == simd.Int8 }
 
 // fill packs the channels of a word, in the part of the image that the given number of output rows from row on depend on.
@@ -44,25 +47,34 @@ func (x *convPixels) fill(p *planes, dst []float32, image, group, word, row, row
 	for q := range n {
 		src[q] = x.plane(image, group, from+q)
 	}
-	var inverse float32
-	if x.whole() {
-		inverse = x.inverses[image]
+	var inverses []float32
+	stride := 0
+	switch {
+	case x.whole() && x.each == 1:
+		inverses = x.inverses[image*x.row:][:x.row]
+	case x.whole():
+		inverses, stride = x.inverses[image*x.each+row*x.row:], x.row
 	}
-	p.fillWith(dst, x.zero, row, rows, func(dst []float32, from, stride, rows, cols int) {
+	p.fillWith(dst, x.zero, row, rows, func(dst []float32, from, srcStride, rows, cols int) {
 		for q := range n {
 			at[q] = src[q][from:]
 		}
-		x.math.PackPixels(dst, p.width, at[:n], stride, rows, cols, p.x.stride, inverse)
+		x.math.PackPixels(dst, p.width, at[:n], srcStride, rows, cols, p.x.stride, inverses, stride)
 	})
 }
 
-// spread returns the scales of the positions of some images, for GemmPixels. It writes them to dst. BF16 has none.
-func (x *convPixels) spread(dst []float32, image, images, strip int) []float32 {
+// spread returns the scales of the positions of some images from a on, for GemmPixels. It writes them to dst. BF16 has none.
+func (x *convPixels) spread(dst []float32, image, images, a, strip int) []float32 {
 	if !x.whole() {
 		return nil
 	}
 	for j := range images {
-		simd.Fill(dst[j*strip:][:strip], x.scales[image+j])
+		to := dst[j*strip:][:strip]
+		if x.each == 1 {
+			simd.Fill(to, x.scales[image+j])
+		} else {
+			copy(to, x.scales[(image+j)*x.each+a:])
+		}
 	}
 	return dst[:images*strip]
 }
@@ -92,10 +104,19 @@ func (g *convShape) pixelsForward(t *Tape, y, x []float32, w convWeight, m simd.
 		}
 	}
 	if p.whole() {
-		scales := t.scratch(2 * g.n)
+		p.each, p.row = 1, g.ow+(g.kw-1)*g.dx // at least the width of a plane of words
+		if g.oneTap() {
+			p.each, p.row = g.positions(), g.ow
+		}
+		n := g.n * max(p.each, p.row)
+		scales := t.scratch(2 * n)
 		defer t.recycle(scales)
-		p.scales, p.inverses = scales[:g.n], scales[g.n:]
-		g.pixelScales(t, p)
+		p.scales, p.inverses = scales[:n], scales[n:]
+		if g.oneTap() {
+			g.positionScales(t, p)
+		} else {
+			g.imageScales(t, p)
+		}
 	}
 	s := g.sliding()
 	s.ci = ceilDiv(g.ci, p.numbers)
@@ -104,8 +125,11 @@ func (g *convShape) pixelsForward(t *Tape, y, x []float32, w convWeight, m simd.
 	s.run(t)
 }
 
-// pixelScales computes the scales of the images. All groups of an image share one.
-func (g *convShape) pixelScales(t *Tape, p *convPixels) {
+// oneTap reports whether each output depends on one pixel of the image.
+func (g *convShape) oneTap() bool { return g.kh == 1 && g.kw == 1 && g.py == 0 && g.px == 0 }
+
+// imageScales computes the scales of the images. All groups of an image share one.
+func (g *convShape) imageScales(t *Tape, p *convPixels) {
 	channels := g.groups * g.ci
 	largest := t.scratch(g.n * channels)
 	t.each(len(largest), max(1, g.h*g.w/8), func(lo, hi int) {
@@ -114,7 +138,36 @@ func (g *convShape) pixelScales(t *Tape, p *convPixels) {
 		}
 	})
 	for i := range g.n {
-		p.scales[i], p.inverses[i] = simd.PixelScale(simd.MaxAbs(largest[i*channels:][:channels]))
+		row := p.inverses[i*p.row:][:p.row]
+		simd.PixelScales(p.scales[i:], row, []float32{simd.MaxAbs(largest[i*channels:][:channels])})
+		simd.Fill(row, row[0])
 	}
 	t.recycle(largest)
+}
+
+// positionScales computes the scale of each pixel that an output depends on. All groups share it.
+func (g *convShape) positionScales(t *Tape, p *convPixels) {
+	channels := g.groups * g.ci
+	size := g.n * p.each
+	memory := t.scratch(2 * size)
+	largest, pixels := memory[:size], memory[size:]
+	t.each(g.n*g.oh, max(1, g.ow*channels/8), func(lo, hi int) {
+		for lo < hi {
+			image, row := lo/g.oh, lo%g.oh
+			rows := min(hi-lo, g.oh-row)
+			at, n := lo*g.ow, rows*g.ow
+			clear(largest[at:][:n])
+			for c := range channels {
+				src := p.plane(image, c/g.ci, c%g.ci)[row*g.sy*g.w:]
+				if g.sy > 1 || g.sx > 1 {
+					simd.CopyRows(pixels[at:], g.ow, src, g.sy*g.w, rows, g.ow, g.sx)
+					src = pixels[at:]
+				}
+				simd.MaxAbsRows(largest[at:][:n], src)
+			}
+			simd.PixelScales(p.scales[at:], p.inverses[at:], largest[at:][:n])
+			lo += rows
+		}
+	})
+	t.recycle(memory)
 }

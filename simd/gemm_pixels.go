@@ -69,10 +69,10 @@ func (x Math) PixelZero() float32 {
 //
 //	dst[r·dstStride+c] = word of src[q][r·srcStride+c·step] for q < len(src), r < rows, c < cols
 //
-// src are the planes of 1 to PixelChannels channels; missing ones are zeros. In Int8 the numbers are multiplied by inverse
-// ([PixelScale]) and rounded. PackPixels panics when a slice is too short, step is less than 1, there are too few or too
-// many channels, or PixelChannels is 0. dst must not overlap src.
-func (x Math) PackPixels(dst []float32, dstStride int, src [][]float32, srcStride, rows, cols, step int, inverse float32) {
+// src are the planes of 1 to PixelChannels channels; missing ones are zeros. In Int8 the numbers of word (r, c) are multiplied
+// by inverses[r·inverseStride+c] ([PixelScales]) and rounded; BF16 has no inverses. PackPixels panics when a slice is too short,
+// step is less than 1, there are too few or too many channels, or PixelChannels is 0. dst must not overlap src.
+func (x Math) PackPixels(dst []float32, dstStride int, src [][]float32, srcStride, rows, cols, step int, inverses []float32, inverseStride int) {
 	const op = "PackPixels"
 	k := x.needPixels(op)
 	checkStep(op, step)
@@ -85,6 +85,9 @@ func (x Math) PackPixels(dst []float32, dstStride int, src [][]float32, srcStrid
 	}
 	if rows == 0 || cols == 0 {
 		return
+	}
+	if k.integers {
+		atLeast(op, "inverses", len(inverses), (rows-1)*inverseStride+cols)
 	}
 	s := gemmScratches.get()
 	defer gemmScratches.put(s)
@@ -100,18 +103,28 @@ func (x Math) PackPixels(dst []float32, dstStride int, src [][]float32, srcStrid
 				CopyRows(line[q], cols, plane[r*srcStride:], (cols-1)*step+1, 1, cols, step)
 			}
 		}
-		k.pixels(dst[r*dstStride:][:cols], line, inverse)
+		if k.integers {
+			k.pixels(dst[r*dstStride:][:cols], line, inverses[r*inverseStride:][:cols])
+		} else {
+			k.pixels(dst[r*dstStride:][:cols], line, nil)
+		}
 	}
 }
 
 // maxPixelChannels is the largest number of channels in a word.
 const maxPixelChannels = 4
 
-// PixelScale returns the scale of pixels in [Int8], maxAbs/127, and its inverse, by which [Math.PackPixels] multiplies them.
-// maxAbs is the [MaxAbs] of the pixels. Below 2^-120 both are 0, and all pixels count as zero. A NaN or an infinity makes the
-// scale NaN, and with it all results.
-func PixelScale(maxAbs float32) (scale, inverse float32) {
-	return scales(math.Float32bits(maxAbs) &^ signBit)
+// PixelScales sets scale to the scales of pixels in [Int8], maxAbs/127, and inverse to 127/maxAbs, by which [Math.PackPixels]
+// multiplies them. maxAbs has the largest absolute values of the pixels ([MaxAbs], [MaxAbsRows]). Below 2^-120 both are 0, and
+// the pixels count as zero. A NaN or an infinity makes a scale NaN, and with it all results of its pixels. PixelScales panics if
+// scale or inverse is shorter than maxAbs.
+func PixelScales(scale, inverse, maxAbs []float32) {
+	const op = "PixelScales"
+	atLeast(op, "scale", len(scale), len(maxAbs))
+	atLeast(op, "inverse", len(inverse), len(maxAbs))
+	for i, v := range maxAbs {
+		scale[i], inverse[i] = scales(math.Float32bits(v) &^ signBit)
+	}
 }
 
 // MaxAbs returns the largest absolute value of x: 0 for an empty x, NaN if any element is NaN.
@@ -123,12 +136,25 @@ func MaxAbs(x []float32) float32 {
 	return math.Float32frombits(most(x))
 }
 
+// MaxAbsRows sets dst[i] to max(dst[i], |x[i]|), or to NaN if one of them is. It serves for the largest absolute values over
+// several rows x, beginning with zeros; dst must not be negative. It panics if x is shorter than dst.
+func MaxAbsRows(dst, x []float32) {
+	atLeast("MaxAbsRows", "x", len(x), len(dst))
+	if mostRows(dst, x) {
+		return
+	}
+	for i, v := range x[:len(dst)] {
+		dst[i] = math.Float32frombits(max(math.Float32bits(dst[i]), math.Float32bits(v)&^signBit))
+	}
+}
+
 // PackedFilters is the weight of a convolution, packed for [GemmPixels] in BF16 or Int8 at one level. It is immutable and may
 // be shared by goroutines.
 //
 // In BF16, weights and pixels are rounded to bfloat16, to nearest with ties to even. Sums are of float32, in blocks.
-// In Int8, each filter has a scale, and each image has one: the largest absolute value is 127 times the scale. Sums are exact
-// integers. They are multiplied by the two scales at the end, so the bits are the same at each level.
+// In Int8, each filter has a scale. Pixels have one for each image or, with one tap, one for each pixel. The largest absolute
+// value is 127 times the scale. Sums are exact integers. They are multiplied by the scale of the filter and then by that of the
+// pixels, so the bits are the same at each level.
 type PackedFilters struct {
 	word           *wordKernel
 	out, k         int // filters, and words of each
@@ -244,12 +270,12 @@ func GemmPixels(w *Workers, n int, f *PackedFilters, from, words int, b *Gather,
 
 // int8PixelsGeneric returns a function that packs four channels of a row of pixels into words, as integers of 8 bits. flip is
 // XORed with each word: it makes signed integers unsigned.
-func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverse float32) {
-	return func(dst []float32, src [][]float32, inverse float32) {
+func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverses []float32) {
+	return func(dst []float32, src [][]float32, inverses []float32) {
 		for j := range dst {
 			var word uint32
 			for q, row := range src {
-				word |= uint32(uint8(integer(row[j], inverse))) << (8 * q)
+				word |= uint32(uint8(integer(row[j], inverses[j]))) << (8 * q)
 			}
 			dst[j] = math.Float32frombits(word ^ flip)
 		}
@@ -257,11 +283,11 @@ func int8PixelsGeneric(flip uint32) func(dst []float32, src [][]float32, inverse
 }
 
 // int16PixelsGeneric packs two channels of a row of pixels into words, as integers of 16 bits.
-func int16PixelsGeneric(dst []float32, src [][]float32, inverse float32) {
+func int16PixelsGeneric(dst []float32, src [][]float32, inverses []float32) {
 	for j := range dst {
 		var word uint32
 		for q, row := range src {
-			word |= uint32(uint16(integer(row[j], inverse))) << (16 * q)
+			word |= uint32(uint16(integer(row[j], inverses[j]))) << (16 * q)
 		}
 		dst[j] = math.Float32frombits(word)
 	}

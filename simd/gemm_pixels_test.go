@@ -60,11 +60,14 @@ func TestPackPixels(t *testing.T) {
 				src = append(src, randomFloats((rows-1)*stride+(cols-1)*step+1, rng.Uint64()))
 				largest = max(largest, MaxAbs(src[len(src)-1]))
 			}
-			_, inverse := PixelScale(largest)
+			inverses := make([]float32, rows*cols)
+			for i := range inverses {
+				inverses[i] = 127 / largest / float32(1+rng.IntN(3))
+			}
 			width := cols + rng.IntN(4)
 			dst := make([]float32, rows*width+3)
 			Fill(dst, 7)
-			x.PackPixels(dst, width, src, stride, rows, cols, step, inverse)
+			x.PackPixels(dst, width, src, stride, rows, cols, step, inverses, cols)
 			for i, v := range dst {
 				if r, c := i/width, i%width; r >= rows || c >= cols {
 					if v != 7 {
@@ -78,7 +81,7 @@ func TestPackPixels(t *testing.T) {
 						p := src[q][i/width*stride+i%width*step]
 						want = float64(toBF16(p))
 						if k.integers {
-							want = math.RoundToEven(float64(p * inverse))
+							want = math.RoundToEven(float64(p * inverses[i/width*cols+i%width]))
 						}
 					}
 					if got[0] != want {
@@ -128,10 +131,12 @@ func TestGemmPixels(t *testing.T) {
 				pixels[c] = randomFloats(b.Plane, rng.Uint64())
 				largest = max(largest, MaxAbs(pixels[c]))
 			}
-			scale, inverse := PixelScale(largest)
+			scale, inverse := scales(math.Float32bits(largest))
+			inverses := make([]float32, b.Plane)
+			Fill(inverses, inverse)
 			b.Data = make([]float32, planes*b.Plane+GatherSlack)
 			for p := range planes {
-				x.PackPixels(b.Data[p*b.Plane:], b.Plane, pixels[p*k.numbers:min(channels, (p+1)*k.numbers)], b.Plane, 1, b.Plane, 1, inverse)
+				x.PackPixels(b.Data[p*b.Plane:], b.Plane, pixels[p*k.numbers:min(channels, (p+1)*k.numbers)], b.Plane, 1, b.Plane, 1, inverses, 0)
 			}
 			var scaleOf []float32
 			if k.integers {
@@ -180,6 +185,33 @@ func TestGemmPixels(t *testing.T) {
 				GemmPixels(nil, n, f, block, words-block, &part, nil, block, 1, again, n, nil)
 				if !slices.Equal(again, c) {
 					t.Fatalf("m=%d n=%d: parts of the filters change the result", m, n)
+				}
+			}
+		}
+	})
+}
+
+// Magnitudes of columns are joined, NaN being the largest.
+func TestMaxAbsRows(t *testing.T) {
+	gemmLevels(t, func(t *testing.T, _ *gemmKernel) {
+		for n := range 70 {
+			x, dst := randomFloats(n, uint64(n)), make([]float32, n+2)
+			for i := range n {
+				if i%5 == 0 {
+					dst[i] = .5
+				}
+			}
+			if n > 3 {
+				x[3] = float32(math.NaN())
+			}
+			want := slices.Clone(dst)
+			for i, v := range x {
+				want[i] = max(want[i], float32(math.Abs(float64(v))))
+			}
+			MaxAbsRows(dst[:n], x)
+			for i, v := range dst {
+				if v != want[i] && want[i] == want[i] {
+					t.Fatalf("%d of %d is %g, want %g", i, n, v, want[i])
 				}
 			}
 		}

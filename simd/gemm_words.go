@@ -26,7 +26,7 @@ type wordKernel struct {
 	panel func(dst, src []float32, stride, k, cols int)
 	// pixels makes words of the rows of several channels, as many as a word has or fewer: see gemm_pixels.go. It is nil
 	// where a group has several words, and where words are numbers.
-	pixels func(dst []float32, src [][]float32, inverse float32)
+	pixels func(dst []float32, src [][]float32, inverses []float32)
 
 	// integers says that sums are integers of 32 bits. The rest concerns only them.
 	integers bool

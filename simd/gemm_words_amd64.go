@@ -59,7 +59,7 @@ var (
 		panel: func(dst, src []float32, stride, k, cols int) {
 			bf16Panel512(&dst[0], &src[0], 4*stride, k, cols)
 		},
-		pixels: func(dst []float32, src [][]float32, _ float32) {
+		pixels: func(dst []float32, src [][]float32, _ []float32) {
 			if len(dst) > 0 {
 				bf16Pixels512(&dst[0], &src[0][0], &src[len(src)-1][0], len(dst), len(src)-1)
 			}
@@ -85,7 +85,7 @@ var (
 			}
 			return int8Row512(&dst[0], &src[0], len(src), inverse, flip)
 		},
-		pixels: func(dst []float32, src [][]float32, inverse float32) {
+		pixels: func(dst []float32, src [][]float32, inverses []float32) {
 			if len(dst) == 0 {
 				return
 			}
@@ -93,7 +93,7 @@ var (
 			for q := range rows {
 				rows[q] = &src[min(q, len(src)-1)][0]
 			}
-			int8Pixels512(&dst[0], &rows[0], len(dst), len(src), inverse, 0x80808080)
+			int8Pixels512(&dst[0], &rows[0], &inverses[0], len(dst), len(src), 0x80808080)
 		},
 		integers: true,
 		flip:     0x80808080, offset: 128,
@@ -198,4 +198,15 @@ func scale256Of(c []float32, less int32, row float32, cols []float32) {
 		c, cols = c[blocks*lanes256:], cols[blocks*lanes256:]
 	}
 	scaleGeneric(c, less, row, cols)
+}
+
+// mostRows is MaxAbsRows where there is a kernel of it.
+func mostRows(dst, x []float32) bool {
+	if level != AVX512 {
+		return false
+	}
+	if len(dst) > 0 {
+		mostRows512(&dst[0], &x[0], len(dst))
+	}
+	return true
 }

@@ -29206,20 +29206,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func int8Pixels512(dst *float32, rows **float32, n, channels int, inverse float32, flip uint32)
-// Multiplies n numbers of four rows by inverse and rounds them to integers of 8 bits, to nearest with ties to even. A word
-// has one of each row. Rows from channels on are zeros. Then the bits of flip change in each word.
-TEXT ·int8Pixels512(SB), NOSPLIT, $0-40
+// func int8Pixels512(dst *float32, rows **float32, inverses *float32, n, channels int, flip uint32)
+// Multiplies n numbers of each of four rows by inverses and rounds them to integers of 8 bits, to nearest with ties to even.
+// A word has one of each row. Rows from channels on are zeros. Then the bits of flip change in each word.
+TEXT ·int8Pixels512(SB), NOSPLIT, $0-44
 	MOVQ dst+0(FP), DI
 	MOVQ rows+8(FP), AX
 	MOVQ 0(AX), SI
 	MOVQ 8(AX), R8
 	MOVQ 16(AX), R9
 	MOVQ 24(AX), R10
-	MOVQ n+16(FP), DX
-	MOVQ channels+24(FP), R11
-	VBROADCASTSS inverse+32(FP), Z29
-	MOVL flip+36(FP), AX
+	MOVQ inverses+16(FP), R12
+	MOVQ n+24(FP), DX
+	MOVQ channels+32(FP), R11
+	MOVL flip+40(FP), AX
 	VPBROADCASTD AX, Z30
 	MOVQ $0xffff, AX
 	KMOVW AX, K1
@@ -29255,6 +29255,7 @@ loop:
 	KANDW K1, K6, K6
 	MOVQ $16, DX
 whole:
+	VMOVUPS.Z (R12), K1, Z29
 	VMOVUPS.Z (SI), K1, Z0
 	VMOVUPS.Z (R8), K4, Z1
 	VMOVUPS.Z (R9), K5, Z2
@@ -29283,6 +29284,7 @@ whole:
 	ADDQ $64, R8
 	ADDQ $64, R9
 	ADDQ $64, R10
+	ADDQ $64, R12
 	ADDQ $64, DI
 	SUBQ $16, DX
 	JMP loop
@@ -29349,6 +29351,44 @@ done:
 	VPMAXUD X1, X0, X0
 	VMOVD X0, AX
 	MOVL AX, bits+16(FP)
+	VZEROUPPER
+	RET
+
+// func mostRows512(most, src *float32, n int)
+// Makes each of n numbers the larger one of itself, without a sign, and the magnitude of its number in src. Infinity and then
+// NaN are larger than numbers.
+TEXT ·mostRows512(SB), NOSPLIT, $0-24
+	MOVQ most+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), DX
+	MOVL $0x7fffffff, AX
+	VPBROADCASTD AX, Z30
+	SUBQ $16, DX
+	JLT rest
+loop:
+	VPANDD (SI), Z30, Z0
+	VPMAXUD (DI), Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, SI
+	ADDQ $64, DI
+	SUBQ $16, DX
+	JGE loop
+rest:
+	ADDQ $16, DX
+	JEQ done
+	MOVQ DX, CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
+	SHRQ $16, AX
+	KMOVW AX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VPANDD Z0, Z30, Z0
+	VPMAXUD Z1, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+done:
 	VZEROUPPER
 	RET
 

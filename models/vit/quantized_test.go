@@ -13,8 +13,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/test/golden"
-	"github.com/fovea-ml/fovea/internal/test/oracle"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/quant"
@@ -147,8 +146,7 @@ func TestQuantizedHead(t *testing.T) {
 	}
 }
 
-// TestQuantizedLibrary expects transformers and compressed-tensors to load a quantized folder and to give the same logits
-// where activations are not rounded, and nearly the same where they are: by scales that differ a little.
+// TestQuantizedLibrary expects transformers and compressed-tensors to load a quantized folder.
 func TestQuantizedLibrary(t *testing.T) {
 	model, g := load(t, "tiny")
 	if _, err := quant.Quantize(model, quant.Blocks); err != nil {
@@ -159,26 +157,11 @@ func TestQuantizedLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	pixels, shape := g.Tensor("pixels")
-	in, out := filepath.Join(dir, "pixels.st"), filepath.Join(dir, "logits.st")
-	if err := checkpoint.Write(in, []checkpoint.Entry{{Name: "pixels", Shape: shape, Floats: pixels}}, checkpoint.WriteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if text := oracle.Run(t, "torch, transformers and compressed-tensors", "check_quantized.py", dir, in, out); strings.HasPrefix(string(text), "skip") {
-		t.Skip(strings.TrimSpace(string(text)))
-	}
-	f := golden.Load(t, out)
-	forward := func(m simd.Math) []float32 {
-		tape := autograd.NewTape(autograd.Options{Math: m})
-		return model.Forward(tape.Input(pixels, shape...)).Floats(nil)
-	}
-	golden.Output(t, "with rounded weights", forward(simd.Strict), f.Floats("weights"))
-	got, want := forward(simd.Int8), f.Floats("logits")
-	var diff, all float64
-	for i := range want {
-		d := float64(got[i]) - float64(want[i])
-		diff, all = diff+float64(d*d), all+float64(float64(want[i])*float64(want[i]))
-	}
-	if !(diff < 0.05*0.05*all) {
-		t.Errorf("found %v, expected nearly %v", got, want)
-	}
+	modeltest.CompressedTensors(t, modeltest.Quantized{
+		Class: "ViTForImageClassification", Folder: dir, Inputs: []checkpoint.Entry{{Name: "pixels", Shape: shape, Floats: pixels}},
+		Outputs: func(m simd.Math) []float32 {
+			tape := autograd.NewTape(autograd.Options{Math: m})
+			return model.Forward(tape.Input(pixels, shape...)).Floats(nil)
+		},
+	})
 }

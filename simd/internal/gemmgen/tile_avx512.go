@@ -55,6 +55,7 @@ func wordsAVX512() *asm.Text {
 	int8Row512(a)
 	int8Pixels512(a)
 	most512(a)
+	mostRows512(a)
 	scale512(a)
 	return a
 }

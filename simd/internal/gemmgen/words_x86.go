@@ -157,19 +157,19 @@ func bf16Pixels512(a *asm.Text) {
 
 // int8Pixels512 makes words of four channels.
 func int8Pixels512(a *asm.Text) {
-	a.Func("int8Pixels512", "(dst *float32, rows **float32, n, channels int, inverse float32, flip uint32)", 0, 40,
-		"Multiplies n numbers of four rows by inverse and rounds them to integers of 8 bits, to nearest with ties to even. A word",
-		"has one of each row. Rows from channels on are zeros. Then the bits of flip change in each word.")
+	a.Func("int8Pixels512", "(dst *float32, rows **float32, inverses *float32, n, channels int, flip uint32)", 0, 44,
+		"Multiplies n numbers of each of four rows by inverses and rounds them to integers of 8 bits, to nearest with ties to even.",
+		"A word has one of each row. Rows from channels on are zeros. Then the bits of flip change in each word.")
 	a.Op("MOVQ dst+0(FP), DI")
 	a.Op("MOVQ rows+8(FP), AX")
 	a.Op("MOVQ 0(AX), SI")
 	a.Op("MOVQ 8(AX), R8")
 	a.Op("MOVQ 16(AX), R9")
 	a.Op("MOVQ 24(AX), R10")
-	a.Op("MOVQ n+16(FP), DX")
-	a.Op("MOVQ channels+24(FP), R11")
-	a.Op("VBROADCASTSS inverse+32(FP), Z29")
-	a.Op("MOVL flip+36(FP), AX")
+	a.Op("MOVQ inverses+16(FP), R12")
+	a.Op("MOVQ n+24(FP), DX")
+	a.Op("MOVQ channels+32(FP), R11")
+	a.Op("MOVL flip+40(FP), AX")
 	a.Op("VPBROADCASTD AX, Z30")
 	a.Op("MOVQ $0xffff, AX")
 	a.Op("KMOVW AX, K1") // the lanes
@@ -192,6 +192,7 @@ func int8Pixels512(a *asm.Text) {
 	}
 	a.Op("MOVQ $16, DX")
 	a.Label("whole")
+	a.Op("VMOVUPS.Z (R12), K1, Z29")
 	a.Op("VMOVUPS.Z (SI), K1, Z0")
 	a.Op("VMOVUPS.Z (R8), K4, Z1")
 	a.Op("VMOVUPS.Z (R9), K5, Z2")
@@ -211,11 +212,46 @@ func int8Pixels512(a *asm.Text) {
 	a.Op("VPORD Z2, Z0, Z0")
 	a.Op("VPXORD Z30, Z0, Z0")
 	a.Op("VMOVUPS Z0, K1, (DI)")
-	for _, r := range []string{"SI", "R8", "R9", "R10", "DI"} {
+	for _, r := range []string{"SI", "R8", "R9", "R10", "R12", "DI"} {
 		a.Op("ADDQ $64, %s", r)
 	}
 	a.Op("SUBQ $16, DX")
 	a.Op("JMP loop")
+	a.Label("done")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// mostRows512 joins the largest magnitudes of columns.
+func mostRows512(a *asm.Text) {
+	a.Func("mostRows512", "(most, src *float32, n int)", 0, 24,
+		"Makes each of n numbers the larger one of itself, without a sign, and the magnitude of its number in src. Infinity and then",
+		"NaN are larger than numbers.")
+	a.Op("MOVQ most+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ n+16(FP), DX")
+	a.Op("MOVL $0x7fffffff, AX")
+	a.Op("VPBROADCASTD AX, Z30")
+	a.Op("SUBQ $16, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	a.Op("VPANDD (SI), Z30, Z0")
+	a.Op("VPMAXUD (DI), Z0, Z0")
+	a.Op("VMOVUPS Z0, (DI)")
+	a.Op("ADDQ $64, SI")
+	a.Op("ADDQ $64, DI")
+	a.Op("SUBQ $16, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $16, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ DX, CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VMOVUPS.Z (DI), K1, Z1")
+	a.Op("VPANDD Z0, Z30, Z0")
+	a.Op("VPMAXUD Z1, Z0, Z0")
+	a.Op("VMOVUPS Z0, K1, (DI)")
 	a.Label("done")
 	a.Op("VZEROUPPER")
 	a.Op("RET")
