@@ -38,7 +38,7 @@ var layers = [][]string{
 	{"text/internal/varint"},
 	{"text/internal/chars", "text/internal/component", "text/internal/regex", "text/internal/trie"},
 	{"text/internal/model", "text/internal/normalize"},
-	{"text/internal/split", "text/internal/train"},
+	{"text/internal/ftfy", "text/internal/split", "text/internal/train"},
 	{"text"},
 	{"serve"},
 	{"nn"},

@@ -100,12 +100,13 @@
 //     rounded, in the forward and the backward step. It needs no scaling of the loss.
 //   - [simd.Int8] rounds operands to integers, in inference alone: [NewTape] refuses it with Gradients.
 //
-// The arithmetic holds for [Linear] and its forms, [MatMul], [Attention] and its forms, [LSTM], [GRU] and [DeformConv2d],
-// with two exceptions. Products of two Tensors have no Int8, but BF16 where the processor multiplies bfloat16, and else
-// Strict: so have those of attention. And a parameter may limit the arithmetic ([Parameter.LimitMath]), as quantized
-// models do where a layer needs more precision. [Tape.MathOf] tells which one two operands have. All other operations compute in float32, always: norms, softmax, activations, residuals,
-// losses, sums, and the convolutions [Conv2d] and [ConvTranspose2d]. A [Profile] names the arithmetic of each operation
-// with products.
+// The arithmetic holds for [Linear] and its forms, [MatMul], [Attention] and its forms, [LSTM], [GRU], [DeformConv2d], and
+// the forward step of [Conv2d] with at least 16 channels in and out, with three exceptions. Conv2d is Strict where no
+// instruction multiplies words of pixels ([simd.Math.PixelChannels]): BF16 needs AVX512-BF16. Products of two Tensors have no
+// Int8, but BF16 where the processor multiplies bfloat16, and else Strict: so have those of attention. And a parameter may limit the arithmetic ([Parameter.LimitMath]), as quantized
+// models do where a layer needs more precision. [Tape.MathOf] tells which one two operands have. All other operations
+// compute in float32, always: norms, softmax, activations, residuals, losses, sums, [ConvTranspose2d], the gradients of Conv2d,
+// and its depthwise form. A [Profile] names the arithmetic of each operation with products.
 //
 // With one arithmetic on one instruction set, results do not depend on the number of threads, nor on what else is in the
 // batch. Tapes of several arithmetics share a model: inference packs a weight once for each.

@@ -26,45 +26,55 @@ var mathModels = []struct {
 	name    string
 	follows bool
 	rows    bool // rows of the first dimension are independent
+	pixels  bool // products are of pixels: see simd.Math.PixelChannels
 	x       []int
 	params  [][]int
 	f       func(x *Tensor, p []*Parameter) *Tensor
 }{
-	{"linear", true, true, []int{5, 70}, [][]int{{33, 70}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAct(x, p[0], p[1], ActGelu) }},
-	{"wide linear", true, true, []int{70, 400}, [][]int{{130, 400}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], nil) }},
-	{"linear add", true, true, []int{3, 24}, [][]int{{24, 24}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAdd(x, p[0], nil, x) }},
-	{"matmul", true, true, []int{7, 24}, [][]int{{24, 50}}, func(x *Tensor, p []*Parameter) *Tensor { return MatMul(x, p[0]) }},
-	{"batch of products", true, true, []int{3, 7, 24}, nil, func(x *Tensor, _ []*Parameter) *Tensor { return MatMulT(x, x, false, true) }},
-	{"attention", true, true, []int{2, 37, 72}, nil, func(x *Tensor, _ []*Parameter) *Tensor {
+	{"linear", true, true, false, []int{5, 70}, [][]int{{33, 70}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAct(x, p[0], p[1], ActGelu) }},
+	{"wide linear", true, true, false, []int{70, 400}, [][]int{{130, 400}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], nil) }},
+	{"linear add", true, true, false, []int{3, 24}, [][]int{{24, 24}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAdd(x, p[0], nil, x) }},
+	{"matmul", true, true, false, []int{7, 24}, [][]int{{24, 50}}, func(x *Tensor, p []*Parameter) *Tensor { return MatMul(x, p[0]) }},
+	{"batch of products", true, true, false, []int{3, 7, 24}, nil, func(x *Tensor, _ []*Parameter) *Tensor { return MatMulT(x, x, false, true) }},
+	{"attention", true, true, false, []int{2, 37, 72}, nil, func(x *Tensor, _ []*Parameter) *Tensor {
 		c := func(from int) Columns { return Columns{Of: x, From: from} }
 		return Attention(c(0), c(24), c(48), AttentionOptions{Heads: 2})
 	}},
-	{"causal attention", true, true, []int{2, 90, 48}, nil, func(x *Tensor, _ []*Parameter) *Tensor {
+	{"causal attention", true, true, false, []int{2, 90, 48}, nil, func(x *Tensor, _ []*Parameter) *Tensor {
 		c := func(from int) Columns { return Columns{Of: x, From: from} }
 		return Attention(c(0), c(16), c(32), AttentionOptions{Heads: 2, Causal: true})
 	}},
-	{"packed attention", true, false, []int{30, 48}, nil, func(x *Tensor, _ []*Parameter) *Tensor {
+	{"packed attention", true, false, false, []int{30, 48}, nil, func(x *Tensor, _ []*Parameter) *Tensor {
 		c := func(from int) Columns { return Columns{Of: x, From: from} }
 		return PackedAttention(c(0), c(16), c(32), []int{0, 11, 30}, nil, AttentionOptions{Heads: 2})
 	}},
-	{"lstm", true, true, []int{4, 12}, [][]int{{40, 12}, {40, 10}, {40}, {40}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"lstm", true, true, false, []int{4, 12}, [][]int{{40, 12}, {40, 10}, {40}, {40}}, func(x *Tensor, p []*Parameter) *Tensor {
 		n := x.Shape()[0]
 		h, _ := LSTMCell(x, x.Tape().Full(.1, n, 10), x.Tape().Full(.2, n, 10), p[0], p[1], p[2], p[3])
 		return h
 	}},
-	{"gru", true, true, []int{2, 3, 12}, [][]int{{30, 12}, {30, 10}, {30}, {30}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"gru", true, true, false, []int{2, 3, 12}, [][]int{{30, 12}, {30, 10}, {30}, {30}}, func(x *Tensor, p []*Parameter) *Tensor {
 		y, _ := GRU(x, nil, p[0], p[1], p[2], p[3], RecurrentOptions{})
 		return y
 	}},
-	{"deform conv2d", true, true, []int{2, 3, 6, 5}, [][]int{{8, 3, 3, 3}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"deform conv2d", true, true, false, []int{2, 3, 6, 5}, [][]int{{8, 3, 3, 3}}, func(x *Tensor, p []*Parameter) *Tensor {
 		s := x.Shape()
 		return DeformConv2d(x, x.Tape().Full(.25, s[0], 18, s[2], s[3]), nil, p[0], nil, Conv2dOptions{Padding: [2]int{1, 1}})
 	}},
-	{"conv2d", false, true, []int{2, 3, 9, 11}, [][]int{{8, 3, 3, 3}, {8}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"conv2d of few channels", false, true, true, []int{2, 3, 9, 11}, [][]int{{8, 3, 3, 3}, {8}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], p[1], Conv2dOptions{Padding: [2]int{1, 1}})
 	}},
-	{"conv2d 1×1", false, true, []int{2, 16, 9, 11}, [][]int{{24, 16, 1, 1}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"conv2d 1×1", true, true, true, []int{2, 16, 9, 11}, [][]int{{24, 16, 1, 1}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], nil, Conv2dOptions{})
+	}},
+	{"conv2d 3×3", true, true, true, []int{2, 37, 9, 11}, [][]int{{35, 37, 3, 3}, {35}}, func(x *Tensor, p []*Parameter) *Tensor {
+		return Conv2d(x, p[0], p[1], Conv2dOptions{Padding: [2]int{1, 1}})
+	}},
+	{"conv2d by two", true, true, true, []int{2, 40, 9, 11}, [][]int{{48, 20, 3, 2}, {48}}, func(x *Tensor, p []*Parameter) *Tensor {
+		return Conv2d(x, p[0], p[1], Conv2dOptions{Stride: [2]int{2, 2}, Groups: 2})
+	}},
+	{"depthwise conv2d", false, true, true, []int{2, 32, 9, 11}, [][]int{{32, 1, 3, 3}, {32}}, func(x *Tensor, p []*Parameter) *Tensor {
+		return Conv2d(x, p[0], p[1], Conv2dOptions{Groups: 32})
 	}},
 }
 
@@ -108,6 +118,9 @@ func TestMathModes(t *testing.T) {
 				t.Errorf("%s: the error is %.2g, expected at most %.2g", what, d, most)
 			}
 			follows := c.follows && (m != simd.Int8 || len(p) > 0 || simd.BF16.Native())
+			if c.pixels && m.PixelChannels() == 0 {
+				follows = false
+			}
 			if rounds := d > 1e-4; m != simd.Accurate && rounds != follows {
 				t.Errorf("%s: the error against strict is %.2g", what, d)
 			}
@@ -262,17 +275,22 @@ func TestMathProfile(t *testing.T) {
 	if simd.BF16.Native() {
 		activations = "attention bf16 "
 	}
-	w, filters := ParameterOf(normals(1, 24), 6, 4), ParameterOf(normals(1, 24), 6, 4, 1, 1)
+	w, stem, filters := ParameterOf(normals(1, 24), 6, 4), ParameterOf(normals(1, 24), 6, 4, 1, 1), ParameterOf(normals(1, 320), 20, 16, 1, 1)
+	convolution := "conv2d strict "
+	if simd.BF16.PixelChannels() > 0 {
+		convolution = "conv2d bf16 "
+	}
 	for m, want := range map[simd.Math][]string{
 		simd.Strict: {"linear ", "conv2d ", "attention "},
-		simd.BF16:   {"linear bf16 ", "conv2d strict ", "attention bf16 "},
-		simd.Int8:   {"linear int8 ", "conv2d strict ", activations},
+		simd.BF16:   {"linear bf16 ", "conv2d+act strict ", convolution, "attention bf16 "},
+		simd.Int8:   {"linear int8 ", "conv2d+act strict ", "conv2d int8 ", activations},
 	} {
 		p := &Profile{}
 		tape := NewTape(Options{Math: m, Profile: p})
 		x := tape.Full(1, 1, 3, 4)
 		Linear(x, w, nil)
-		Conv2d(tape.Full(1, 1, 4, 3, 3), filters, nil, Conv2dOptions{})
+		Conv2d(tape.Full(1, 1, 4, 3, 3), stem, nil, Conv2dOptions{Act: ActRelu})
+		Conv2d(tape.Full(1, 1, 16, 3, 3), filters, nil, Conv2dOptions{})
 		Attention(Columns{Of: x}, Columns{Of: x}, Columns{Of: x}, AttentionOptions{HeadDim: 4})
 		Add(x, x)
 		for _, name := range append(want, "add  ") {

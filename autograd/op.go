@@ -57,6 +57,11 @@ func begin(name string, ins ...Operand) *frame {
 
 // beginPlanes is begin for an operation that takes planes that lie apart.
 func beginPlanes(name string, ins ...Operand) *frame {
+	return beginOn(tapeOf(name, ins...), name, ins...)
+}
+
+// tapeOf returns the tape of the operands.
+func tapeOf(name string, ins ...Operand) *Tape {
 	var t *Tape
 	for _, in := range ins {
 		if !given(in) {
@@ -72,7 +77,7 @@ func beginPlanes(name string, ins ...Operand) *frame {
 	if t == nil {
 		usePanic(name, "no operand is on a tape; start an expression of parameters with Tape.Use")
 	}
-	return beginOn(t, name, ins...)
+	return t
 }
 
 // beginOn opens an operation on a given tape.

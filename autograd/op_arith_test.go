@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 const arithGoldens = "ops_arith.safetensors"
@@ -66,6 +68,41 @@ func TestAddScaled(t *testing.T) {
 	x := tape.Full(1, 2, 3)
 	expectShapePanic(t, "add scaled", func() { AddScaled(x, tape.Full(1, 3), tape.Full(1, 3)) })
 	expectShapePanic(t, "add scaled", func() { AddScaled(x, x, tape.Full(1, 2)) })
+}
+
+// TestLinearAddScaled expects the bits of AddScaled after Linear, with and without gradients.
+func TestLinearAddScaled(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	parameter := func(shape ...int) *Parameter {
+		p := NewParameter(shape...)
+		p.Update(func(v []float32) {
+			for i := range v {
+				v[i] = float32(rng.NormFloat64())
+			}
+		})
+		return p
+	}
+	for _, s := range [][3]int{{1, 5, 7}, {0, 3, 4}, {2, 0, 3}, {37, 64, 33}, {64, 400, 130}} {
+		x, w, b, residual, scale := parameter(s[0], s[1]), parameter(s[2], s[1]), parameter(s[2]), parameter(s[0], s[2]), parameter(s[2])
+		for _, bias := range []Operand{b, nil} {
+			var all [2][]float32
+			for i, o := range []Options{{Workers: simd.NewWorkers(2)}, {Gradients: true}} {
+				tape := NewTape(o)
+				got := LinearAddScaled(tape.Use(x), w, bias, tape.Use(residual), scale)
+				all[i] = got.Floats(nil)
+				if want := AddScaled(tape.Use(residual), Linear(tape.Use(x), w, bias), scale).Floats(nil); !slices.Equal(all[i], want) {
+					t.Fatalf("%v, gradients %v: found %v, expected %v", s, o.Gradients, all[i], want)
+				}
+			}
+			if !slices.Equal(all[0], all[1]) {
+				t.Fatalf("%v: gradients change the bits", s)
+			}
+		}
+	}
+	tape := NewTape(Options{})
+	x, w := tape.Full(1, 2, 3), tape.Full(1, 4, 3)
+	expectShapePanic(t, "linear+add scaled", func() { LinearAddScaled(x, w, nil, tape.Full(1, 2, 4), tape.Full(1, 3)) })
+	expectShapePanic(t, "linear+add scaled", func() { LinearAddScaled(x, w, nil, tape.Full(1, 2, 3), tape.Full(1, 4)) })
 }
 
 func TestBroadcastShapes(t *testing.T) {

@@ -35,11 +35,19 @@ type Conv2dOptions struct {
 //
 // With a stride and dilation of 1, filters of 3×3, at least 32 channels in and 32 out, one group and a result large enough,
 // the result has the sums of [simd.WinogradConv] instead, which takes 4 multiplications where the definition has 9. A
-// pixel that is not finite then makes up to 4×4 neighbors NaN. Gradients have the sums above.
+// pixel that is not finite then makes up to 4×4 neighbors NaN. The gradient of x has such sums too, where x is large enough:
+// it is a convolution of the result's gradient. That of w has the sums above.
 //
 // A 1×1 convolution without stride and padding has the blocks of [simd.Gemm] instead, except in the gradient of w where
 // images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
 // the number of threads, and no result on what else is in the batch.
+//
+// All that is Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out in each group
+// has the arithmetic of [simd.PixelFilters], where instructions multiply such pixels ([simd.Math.PixelChannels]). K then runs
+// over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one chain. In Int8, a filter has a scale, and
+// all pixels of an image have one, found anew each time; with filters of one pixel and no padding, each pixel has its own, as
+// the rows of a [Linear] have. Depthwise convolutions, those of fewer channels, and gradients are Strict in each mode. Winograd's
+// algorithm is Strict's alone.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {
@@ -74,7 +82,8 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
 	}
 
-	if in, _ := x.operand(); in != nil && g.takesPlanes() {
+	f.math = g.arithmetic(f.MathOf(x, w))
+	if in, _ := x.operand(); in != nil && (g.takesPlanes() || f.math != simd.Strict) {
 		g.list = in.planes
 	}
 	f.joinPlanesBut(g.list)
@@ -84,6 +93,8 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	p, ok := w.(*Parameter)
 	var weight convWeight
 	switch ahead := ok && f.packsAhead(); {
+	case ahead && f.math != simd.Strict:
+		weight.pixels = p.store.pixels(f.workers, f.math, g.groups, g.co, g.ci, g.kh*g.kw)
 	case ahead && g.winograd():
 		weight.winograd = p.store.winograd(f.workers, g.winogradShape())
 	case ahead && g.slides():
@@ -92,19 +103,17 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		weight.values = f.values(w)
 	}
 	end := convEnd{bias: f.values(b), residual: f.values(residual), act: o.Act}
-	// The derivative of ReLU depends on the sign of its result alone.
-	pre := y.data
-	if f.grad && o.Act != ActNone && o.Act != ActRelu {
-		pre = f.save(len(y.data))
-		end.pre = pre
+	pre := f.preActivation(y, &end)
+	if f.math != simd.Strict {
+		g.pixelsForward(f.Tape, y.data, xv, weight, f.math, end)
+	} else {
+		g.forward(f.Tape, y.data, 0, xv, weight, end)
 	}
-	g.forward(f.Tape, y.data, 0, xv, weight, end)
 	return f.done(y, func(k *back) {
 		dy := k.dy
 		if o.Act != ActNone {
-			dy = k.scratch(len(dy))
+			dy = k.beforeActivation(o.Act, pre)
 			defer k.recycle(dy)
-			k.each(len(dy), o.Act.Cost(), func(lo, hi int) { o.Act.Grad(dy[lo:hi], pre[lo:hi], k.dy[lo:hi]) })
 		}
 		if given(residual) && o.Act == ActNone {
 			k.pass(residual)

@@ -5,7 +5,8 @@ import "github.com/fovea-ml/fovea/simd"
 // inputGrad computes dx = convᵀ(dy, w) + beta·dx: for each phase of the stride, the pixels whose coordinates have
 // those remainders, a convolution of dy with the taps that reach them. Its sums run over (filter, ky, kx), in
 // blocks of max(1, 256/taps) filters, where taps counts those of the phase. Without a stride, blocks are added to
-// beta·dx one by one; with one, and in depthwise convolutions, their sum is.
+// beta·dx one by one; with one, and in depthwise convolutions, their sum is. Large ones are convolutions by Winograd's
+// algorithm, as in the forward pass.
 func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float32) {
 	switch {
 	case len(dx) == 0:
@@ -23,6 +24,10 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 			simd.Gemm(inner, g.ci, g.positions(), g.co, simd.Matrix{Data: g.weight(w, k), Stride: g.ci, Trans: true},
 				simd.Matrix{Data: g.after(dy, i, k), Stride: g.positions()}, beta, g.before(dx, i, k), g.positions(), nil)
 		})
+		return
+	}
+	if turned := g.turned(); turned.winograd() {
+		turned.winogradInputGrad(t, dx, beta, dy, w)
 		return
 	}
 	if beta == 0 && (g.sy > g.kh || g.sx > g.kw || g.dy > 1 && g.sy > 1 || g.dx > 1 && g.sx > 1) {

@@ -12,6 +12,23 @@ type convEnd struct {
 
 func (e *convEnd) none() bool { return e.bias == nil && e.residual == nil && e.act == ActNone }
 
+// preActivation returns what goes into the activation of a result, for its gradient. Where that is not the result itself,
+// the steps write it to memory that is saved.
+func (f *frame) preActivation(y *Tensor, e *convEnd) []float32 {
+	if !f.grad || e.act == ActNone || e.act == ActRelu {
+		return y.data // the derivative of ReLU depends on the sign of its result alone
+	}
+	e.pre = f.save(len(y.data))
+	return e.pre
+}
+
+// beforeActivation returns the gradient before an activation, in scratch memory.
+func (k *back) beforeActivation(act Activation, pre []float32) []float32 {
+	dy := k.scratch(len(k.dy))
+	k.each(len(dy), act.Cost(), func(lo, hi int) { act.Grad(dy[lo:hi], pre[lo:hi], k.dy[lo:hi]) })
+	return dy
+}
+
 // epilogue returns the steps for a product whose m rows are channels from c on, with stride elements from one to the
 // next, and whose first element is number at of the result; nil for no steps.
 func (e *convEnd) epilogue(c, m, at, stride int) *simd.Epilogue {

@@ -18,7 +18,9 @@ type sliding struct {
 	end    convEnd
 	// The weights of each group, packed; nil when they are not, or not yet.
 	filters []*simd.Packed
-	beta    float32
+	// Unless nil, products are of words: ci counts words of channels, and source and weight are nil.
+	pixels *convPixels
+	beta   float32
 
 	// Output (r, c) of a channel is element at + r·rowStep + c·step of planeSize.
 	at, rowStep, step, planeSize int
@@ -45,6 +47,7 @@ type slidingPlan struct {
 	chunk  int  // channels whose planes exist at a time
 	shared bool // threads share a task, and tasks follow one another
 	image  int  // elements of an image's planes
+	scales int  // elements before the scales of the positions, which integers have
 	size   int  // elements of the planes of a task
 	sums   int  // elements of the results of a task that are not written in place
 }
@@ -67,7 +70,7 @@ func (s *sliding) plan(threads int) (p slidingPlan) {
 	unit := stripUnit
 	// A convolution of fewer filters reads its planes in place. Then strips are whole rows, and they are short enough that
 	// the planes stay in a near cache: threads do not share them.
-	few := s.co < simd.FewRows
+	few := s.co < simd.FewRows && s.pixels == nil
 	if few && s.x.out > stripUnit/2 {
 		unit = s.x.out
 	}
@@ -88,7 +91,7 @@ func (s *sliding) plan(threads int) (p slidingPlan) {
 		switch {
 		case p.strip > most:
 			p.strip = max(most, roundUp(p.strip/2, unit))
-		case p.chunk > block:
+		case p.chunk > block && !s.pixels.whole():
 			p.chunk = roundUp(p.chunk/2, block)
 		case p.images > 1:
 			p.images = (p.images + 1) / 2
@@ -106,6 +109,10 @@ func (p *slidingPlan) lay(s *sliding) int {
 	p.planes = newPlanes(s.y, s.x, stripRows(p.strip, s.x.out, s.y.out))
 	p.image = p.chunk * p.planes.size
 	p.size = roundUp(p.images*p.image+simd.GatherSlack, 16)
+	p.scales = p.size
+	if s.pixels.whole() {
+		p.size += roundUp(p.images*p.strip, 16)
+	}
 	p.sums = 0
 	if p.images > 1 || !s.dense() { // results have no place of their own
 		p.sums = s.co * p.images * p.strip
@@ -125,7 +132,10 @@ func (s *sliding) run(t *Tape) {
 	if positions == 0 || s.co == 0 || s.n == 0 {
 		return
 	}
-	packed := s.packFilters(t)
+	var packed []float32
+	if s.pixels == nil {
+		packed = s.packFilters(t)
+	}
 	p := s.plan(t.workers.Limit())
 	tasks := ceilDiv(s.n, p.images) * s.groups * p.strips
 	slots := 1
@@ -159,7 +169,7 @@ func (s *sliding) ahead(p *slidingPlan, i int) simd.Ahead {
 	group, image, a, strip := s.place(p, i)
 	row, last := a/s.x.out, (a+strip-1)/s.x.out
 	from, to := p.span(row, last+1-row)
-	if p.images > 1 || from >= to {
+	if p.images > 1 || from >= to || s.pixels != nil {
 		return simd.Ahead{}
 	}
 	return simd.Ahead{Data: s.source(image, group)[from:], Stride: s.y.size * s.x.size, Rows: s.ci, Cols: to - from}
@@ -202,6 +212,10 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, i int, cold b
 		t.eachIf(p.shared, images*channels, p.planes.size, func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				j, c := i/channels, i%channels
+				if s.pixels != nil {
+					s.pixels.fill(&p.planes, scratch[j*p.image+c*p.planes.size:][:p.planes.size], image+j, group, c0+c, row, rows)
+					continue
+				}
 				src := s.source(image+j, group)[(c0+c)*s.y.size*s.x.size:]
 				if cold {
 					p.fetch(src[s.y.size*s.x.size:], row, rows)
@@ -212,6 +226,12 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, i int, cold b
 		var ep *simd.Epilogue
 		if p.sums == 0 && c0+channels == s.ci {
 			ep = s.end.epilogue(group*s.co, s.co, s.number(image, group, 0, a), s.planeSize)
+		}
+		if s.pixels != nil {
+			scales := s.pixels.spread(scratch[p.scales:p.size], image, images, a, strip)
+			simd.GemmPixels(inner, n, s.pixels.filters[group], c0*window, channels*window, &g, scales, convBlock(window), beta, dst, stride, ep)
+			beta = 1
+			continue
 		}
 		if s.filters != nil {
 			simd.GemmGatherPacked(inner, n, s.filters[group], &g, convBlock(window), beta, dst, stride, ep)
@@ -283,11 +303,12 @@ func (g *convShape) axes() (y, x convAxis) {
 	return y, x
 }
 
-// A convWeight is the weight of a convolution in one of its forms, the other two being nil.
+// A convWeight is the weight of a convolution in one of its forms, the others being nil.
 type convWeight struct {
 	values   []float32
-	filters  []*simd.Packed // of each group
-	winograd []float32      // transformed
+	filters  []*simd.Packed       // of each group
+	winograd []float32            // transformed
+	pixels   []*simd.PixelFilters // of each group, for another arithmetic than Strict
 }
 
 // forward computes y = end(conv(x, w)) + beta·y, beta being 0 or 1; with 1 there are no steps at the end.

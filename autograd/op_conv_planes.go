@@ -75,6 +75,14 @@ func floorDiv(a, b int) int {
 
 // fill copies the part of a plane that outputs in the given number of rows from r0 on see.
 func (p *planes) fill(dst, plane []float32, r0, rows int) {
+	p.fillWith(dst, 0, r0, rows, func(dst []float32, from, stride, rows, cols int) {
+		simd.CopyRows(dst, p.width, plane[from:p.y.size*p.x.size], stride, rows, cols, p.x.stride)
+	})
+}
+
+// fillWith is fill by a function that copies rows of cols elements. They begin at index from of a plane, stride elements
+// apart, and their elements are the horizontal stride apart. zero surrounds them.
+func (p *planes) fillWith(dst []float32, zero float32, r0, rows int, copyRows func(dst []float32, from, stride, rows, cols int)) {
 	rows += p.height - p.rows
 	phase, sy, sx := p.height*p.width, p.y.stride, p.x.stride
 	for _, ry := range p.ys {
@@ -84,21 +92,20 @@ func (p *planes) fill(dst, plane []float32, r0, rows int) {
 			left := p.x0*sx + rx
 			lo, hi := inside(p.x.size, p.width, left, sx)
 			if lo == hi {
-				clear(dst[:rows*p.width])
+				simd.Fill(dst[:rows*p.width], zero)
 			} else {
-				clear(dst[:r1*p.width])
-				clear(dst[r2*p.width : rows*p.width])
+				simd.Fill(dst[:r1*p.width], zero)
+				simd.Fill(dst[r2*p.width:rows*p.width], zero)
 				if r1 < r2 {
-					src := plane[(top+r1*sy)*p.x.size+left+lo*sx : p.y.size*p.x.size]
-					simd.CopyRows(dst[r1*p.width+lo:], p.width, src, sy*p.x.size, r2-r1, hi-lo, sx)
+					copyRows(dst[r1*p.width+lo:], (top+r1*sy)*p.x.size+left+lo*sx, sy*p.x.size, r2-r1, hi-lo)
 				}
 				for i := r1; i < r2; i++ { // a few zeros on either side
 					row := dst[i*p.width:][:p.width]
 					for j := 0; j < lo; j++ {
-						row[j] = 0
+						row[j] = zero
 					}
 					for j := hi; j < len(row); j++ {
-						row[j] = 0
+						row[j] = zero
 					}
 				}
 			}

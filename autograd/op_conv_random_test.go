@@ -50,9 +50,13 @@ func drawWinograd(rng *rand.Rand) (xs, ws []int, o Conv2dOptions) {
 func TestConv2dRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 9))
 	slides, products, cut, winograd := 0, 0, 0, 0
-	for i := range 165 {
+	cases, step := 150, 1
+	if testing.Short() {
+		cases, step = 60, 2
+	}
+	for i := range cases + cases/10 {
 		draw := drawConv
-		if i >= 150 {
+		if i >= cases {
 			draw = drawWinograd
 		}
 		xs, ws, o := draw(rng)
@@ -123,7 +127,7 @@ func TestConv2dRandom(t *testing.T) {
 			}
 		}
 		var dx, dw []float32
-		for threads := 1; threads <= 4; threads++ {
+		for threads := 1; threads <= 4; threads += step {
 			workers := simd.NewWorkers(threads)
 			y, _, _ := run(Options{Debug: true, Workers: workers}, 0, g.n)
 			sameBits(t, fmt.Sprint(what, ", inference on ", threads, " threads"), y, want)
@@ -145,7 +149,7 @@ func TestConv2dRandom(t *testing.T) {
 			break
 		}
 	}
-	if slides < 30 || products < 2 && simd.FiltersPay(600) || cut < 1 || winograd < 15 {
+	if slides < cases/5 || products < cases/60 && simd.FiltersPay(600) || cut < 1 && !testing.Short() || winograd < cases/10 {
 		t.Errorf("%d convolutions had packed filters, %d were products, of %d several images were cut to strips, %d were Winograd's", slides, products, cut, winograd)
 	}
 }

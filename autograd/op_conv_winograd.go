@@ -11,10 +11,10 @@ const (
 	winogradTiles = 40
 )
 
-// winograd reports whether the forward pass uses Winograd's algorithm. The choice depends on shapes alone, and not on the
+// winograd reports whether a convolution uses Winograd's algorithm, forward. The choice depends on shapes alone, and not on the
 // number of images: results do not depend on the batch.
 func (g *convShape) winograd() bool {
-	if g.kh != 3 || g.kw != 3 || g.groups != 1 || max(g.sy, g.sx, g.dy, g.dx) > 1 || min(g.ci, g.co) < winogradLeast {
+	if g.kh != 3 || g.kw != 3 || g.groups != 1 || max(g.sy, g.sx, g.dy, g.dx) > 1 || min(g.py, g.px) < 0 || min(g.ci, g.co) < winogradLeast {
 		return false
 	}
 	tiles := ceilDiv(g.oh, 2) * ceilDiv(g.ow, 2)
@@ -35,4 +35,30 @@ func (g *convShape) winogradForward(t *Tape, y []float32, beta float32, x []floa
 		t.each(g.co, g.ci*9, func(lo, hi int) { simd.WinogradWeights(w.winograd, w.values[lo*g.taps():], lo, hi, s) })
 	}
 	simd.WinogradConv(t.workers, y, x, w.winograd, g.n, beta != 0, end.epilogue(0, g.co, 0, g.positions()), s)
+}
+
+// turned is the convolution that takes gradients of the results to those of the pixels. Its weight is turned by half a turn,
+// and in and out change places. It is meant for strides of 1.
+func (g *convShape) turned() *convShape {
+	c := *g
+	c.ci, c.co, c.h, c.w, c.oh, c.ow = g.co, g.ci, g.oh, g.ow, g.h, g.w
+	c.py, c.px, c.list = g.dy*(g.kh-1)-g.py, g.dx*(g.kw-1)-g.px, nil
+	return &c
+}
+
+// winogradInputGrad computes dx = conv(dy, turned w) + beta·dx; g is turned, w is not.
+func (g *convShape) winogradInputGrad(t *Tape, dx []float32, beta float32, dy, w []float32) {
+	turned := t.scratch(len(w))
+	t.each(g.co, g.ci*9, func(lo, hi int) {
+		for f := range g.ci {
+			for c := lo; c < hi; c++ {
+				to, from := turned[(c*g.ci+f)*9:][:9], w[(f*g.co+c)*9:][:9]
+				for i, v := range from {
+					to[8-i] = v
+				}
+			}
+		}
+	})
+	g.winogradForward(t, dx, beta, dy, convWeight{values: turned}, convEnd{})
+	t.recycle(turned)
 }

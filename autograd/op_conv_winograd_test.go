@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/fovea-ml/fovea/internal/test/oracle"
@@ -146,6 +147,31 @@ func TestWinograd(t *testing.T) {
 				tape.Reset()
 			}
 		}
+		// The gradient of x is the turned convolution of that of the result, where x is large enough.
+		turned, wt := g.turned(), make([]float32, w.Len())
+		if turned.winograd() != c.uses {
+			t.Errorf("x %v, w %v: the gradient of x uses Winograd's algorithm: %t, expected %t", c.x, c.w, turned.winograd(), c.uses)
+		}
+		for i, v := range w.Values() {
+			wt[(i/9%g.ci*g.co+i/9/g.ci)*9+8-i%9] = v
+		}
+		seed, wantX := normals(7, len(want)), make([]float32, len(x))
+		turned.definition(wantX, seed, wt)
+		for _, threads := range []int{1, 2} {
+			if !c.uses {
+				break // TestConv2dOrder has the other sums
+			}
+			tape, grads := NewTape(Options{Gradients: true, Debug: true, Workers: simd.NewWorkers(threads)}), NewGradients()
+			in := tape.Input(x, c.x...).WantGradient()
+			Backward(grads, []*Tensor{Conv2d(in, w, nil, o)}, [][]float32{seed})
+			what := fmt.Sprintf("x %v, w %v, %d threads: dx", c.x, c.w, threads)
+			sameBits(t, what, grads.OfTensor(in), wantX)
+			in = tape.Input(x, c.x...).WantGradient()
+			Backward(grads, []*Tensor{Conv2d(in, w, nil, o), Scale(in, 1)}, [][]float32{seed, x})
+			sum := slices.Clone(x)
+			simd.Add(sum, sum, wantX)
+			sameBits(t, what+" after another gradient", grads.OfTensor(in), sum)
+		}
 		// A weight that changes is transformed again.
 		w.Update(func(values []float32) { simd.Scale(values, values, 2) })
 		tape := NewTape(Options{})
@@ -160,6 +186,7 @@ func TestWinogradAccuracy(t *testing.T) {
 	if simd.Current() == simd.Generic {
 		t.Skip("without fused multiply-add the portable level rounds each product too")
 	}
+	oracle.Needs(t, "torch")
 	const out, size, draws = 32, 16, 3
 	dir := t.TempDir()
 	operands := func(kind string, c int) (x, w []float32) {

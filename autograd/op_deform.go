@@ -20,7 +20,7 @@ import (
 //   - mask is [n, g·kh·kw, oh, ow] or nil.
 //
 // Values between pixels are bilinear, and pixels outside x are 0. An offset that is NaN gives NaN. An output is a sum over
-// (channel, ky, kx) as in [simd.Gemm], then the bias.
+// (channel, ky, kx) as in [simd.Gemm], then the bias and o.Act.
 func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 	const name = "deform conv2d"
 	f := begin(name, x, offset, mask, w, b)
@@ -30,6 +30,7 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 		shapePanic(name, fmt.Sprintf("expected x [n, in, h, w] and w [out, in/groups, kh, kw], where groups divide in and out; groups is %d", groups), xs, ws)
 	}
 	checkBias(name, b, ws[0])
+	checkActivation(name, o.Act)
 	g := newConvShape(name, ws, o.Stride, o.Padding, o.Dilation, o.Groups)
 	g.n, g.h, g.w = xs[0], xs[2], xs[3]
 	g.oh = windows(name, g.h+2*g.py-g.dy*(g.kh-1)-1, g.sy, xs, ws)
@@ -46,27 +47,33 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 	}
 	d := &deform{convShape: g, in: xs[1], window: window, offsets: os[1] / (2 * window)}
 	d.x, d.offset, d.mask = f.values(x), f.values(offset), f.values(mask)
-	wv, end := f.values(w), convEnd{bias: f.values(b)}
+	wv, end := f.values(w), convEnd{bias: f.values(b), act: o.Act}
 	f.flops = g.flops()
 	arithmetic := f.products(w, nil)
 
 	y := f.out(g.n, ws[0], g.oh, g.ow)
+	pre := f.preActivation(y, &end)
 	col, points := d.lend(f.Tape)
 	d.eachTile(f.Tape, points, func(i, p0, n int, at []deformPoint) {
 		d.columns(f.Tape, col, at, i, p0, n)
 		for k := range g.groups {
 			arithmetic.Gemm(f.workers, g.co, n, g.taps(), simd.Matrix{Data: g.weight(wv, k), Stride: g.taps()},
 				simd.Matrix{Data: col[k*g.taps()*n:], Stride: n}, 0, g.after(y.data, i, k)[p0:], g.positions(),
-				end.epilogue(k*g.co, g.co, 0, g.positions()))
+				end.epilogue(k*g.co, g.co, (i*ws[0]+k*g.co)*g.positions()+p0, g.positions()))
 		}
 	})
 	f.recycle(col)
 	f.recycle(points)
 	return f.done(y, func(k *back) {
-		if k.wants(b) {
-			k.channelSums(k.sum(b), k.dy, g.n, g.positions())
+		dy := k.dy
+		if o.Act != ActNone {
+			dy = k.beforeActivation(o.Act, pre)
+			defer k.recycle(dy)
 		}
-		d.backward(k, arithmetic, wv, x, offset, mask, w)
+		if k.wants(b) {
+			k.channelSums(k.sum(b), dy, g.n, g.positions())
+		}
+		d.backward(k, arithmetic, wv, dy, x, offset, mask, w)
 	})
 }
 
@@ -205,8 +212,8 @@ func (d *deform) columns(t *Tape, col []float32, points []deformPoint, i, p0, n 
 	})
 }
 
-// backward adds to the gradients of all operands but the bias.
-func (d *deform) backward(b *back, m simd.Math, wv []float32, x, offset, mask, w Operand) {
+// backward adds to the gradients of all operands but the bias. dy is that of the sums.
+func (d *deform) backward(b *back, m simd.Math, wv, dy []float32, x, offset, mask, w Operand) {
 	var dx, doffset, dmask, dw []float32
 	if b.wants(x) {
 		dx = b.sum(x)
@@ -229,7 +236,7 @@ func (d *deform) backward(b *back, m simd.Math, wv []float32, x, offset, mask, w
 		if dw != nil {
 			d.columns(b.Tape, col, points, i, p0, n)
 			for k := range g.groups {
-				m.Gemm(b.workers, g.co, g.taps(), n, simd.Matrix{Data: g.after(b.dy, i, k)[p0:], Stride: size},
+				m.Gemm(b.workers, g.co, g.taps(), n, simd.Matrix{Data: g.after(dy, i, k)[p0:], Stride: size},
 					simd.Matrix{Data: col[k*g.taps()*n:], Stride: n, Trans: true}, 1, g.weight(dw, k), g.taps(), nil)
 			}
 		}
@@ -238,7 +245,7 @@ func (d *deform) backward(b *back, m simd.Math, wv []float32, x, offset, mask, w
 		}
 		for k := range g.groups { // the gradient of the columns
 			m.Gemm(b.workers, g.taps(), n, g.co, simd.Matrix{Data: g.weight(wv, k), Stride: g.taps(), Trans: true},
-				simd.Matrix{Data: g.after(b.dy, i, k)[p0:], Stride: size}, 0, col[k*g.taps()*n:], n, nil)
+				simd.Matrix{Data: g.after(dy, i, k)[p0:], Stride: size}, 0, col[k*g.taps()*n:], n, nil)
 		}
 		if dx != nil {
 			d.addImage(b.Tape, dx, col, points, i, p0, n)

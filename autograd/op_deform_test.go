@@ -40,6 +40,46 @@ func TestDeformConv2dPlain(t *testing.T) {
 	}
 }
 
+// TestDeformConv2dAct expects the bits of the activation after a convolution without it, gradients included.
+func TestDeformConv2dAct(t *testing.T) {
+	values := func(n int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(i*7919%1013)/500 - 1
+		}
+		return v
+	}
+	w, b := ParameterOf(values(4*3*9), 4, 3, 3, 3), ParameterOf(values(4), 4)
+	for _, act := range []Activation{ActRelu, ActSilu, ActGelu} {
+		var want [][]float32
+		for _, inside := range []bool{false, true} {
+			tape := NewTape(Options{Gradients: true, Debug: true})
+			x := tape.Input(values(2*6*9*40), 2, 6, 9, 40).WantGradient() // more positions than a tile has
+			offset, mask := tape.Input(values(2*18*360), 2, 18, 9, 40).WantGradient(), tape.Input(values(2*9*360), 2, 9, 9, 40).WantGradient()
+			o := Conv2dOptions{Padding: [2]int{1, 1}, Groups: 2}
+			if inside {
+				o.Act = act
+			}
+			y := DeformConv2d(x, offset, mask, w, b, o)
+			if !inside {
+				y = Activate(y, act)
+			}
+			grads := NewGradients()
+			Backward(grads, []*Tensor{y}, [][]float32{values(2 * 4 * 360)})
+			got := [][]float32{y.Floats(nil), grads.Of(w), grads.Of(b), grads.OfTensor(x), grads.OfTensor(offset), grads.OfTensor(mask)}
+			if !inside {
+				want = got
+				continue
+			}
+			for i := range got {
+				if len(got[i]) == 0 || !slices.Equal(got[i], want[i]) {
+					t.Errorf("%v: result %d has other bits", act, i)
+				}
+			}
+		}
+	}
+}
+
 // TestDeformConv2dOdd gives offsets that lead far away or are not finite.
 func TestDeformConv2dOdd(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))

@@ -5,21 +5,32 @@ import "github.com/fovea-ml/fovea/simd"
 // Linear returns x·wᵀ + b: x is [..., in], w is [out, in] as PyTorch stores it, b is [out] or nil, the
 // result is [..., out]. A w with more dimensions is read as [out, product of the others], so the kernel of a
 // patch convolution needs no reshaping.
-func Linear(x, w, b Operand) *Tensor { return linear("linear", x, w, b, ActNone, nil) }
+func Linear(x, w, b Operand) *Tensor { return linear("linear", x, w, b, ActNone, nil, nil) }
 
 // LinearAct returns act(x·wᵀ + b) in one pass over the result: the bits of [Activate] after [Linear]. It
 // panics with a [UseError] if act is unknown.
 func LinearAct(x, w, b Operand, act Activation) *Tensor {
-	return linear("linear+act", x, w, b, act, nil)
+	return linear("linear+act", x, w, b, act, nil, nil)
 }
 
 // LinearAdd returns residual + x·wᵀ + b in one pass over the result. residual has the shape of the result.
 func LinearAdd(x, w, b, residual Operand) *Tensor {
-	return linear("linear+add", x, w, b, ActNone, residual)
+	return linear("linear+add", x, w, b, ActNone, nil, residual)
 }
 
-func linear(name string, x, w, b Operand, act Activation, residual Operand) *Tensor {
-	f := begin(name, x, w, b, residual)
+// LinearAddScaled returns residual + scale·(x·wᵀ + b): the bits of [AddScaled] after [Linear], for inference in one pass over
+// the result. scale is [out].
+func LinearAddScaled(x, w, b, residual, scale Operand) *Tensor {
+	const name = "linear+add scaled"
+	if !tapeOf(name, x, w, residual).Inference() {
+		return AddScaled(residual, Linear(x, w, b), scale)
+	}
+	return linear(name, x, w, b, ActNone, scale, residual)
+}
+
+// linear returns residual + scale·act(x·wᵀ + b). A scale has no gradient here.
+func linear(name string, x, w, b Operand, act Activation, scale, residual Operand) *Tensor {
+	f := begin(name, x, w, b, scale, residual)
 	xs, ws := x.Shape(), w.Shape()
 	if len(xs) == 0 || len(ws) < 2 || xs[len(xs)-1] != elements(name, ws[1:]) {
 		shapePanic(name, "expected x [..., in] and w [out, in]", xs, ws)
@@ -29,6 +40,9 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	checkActivation(name, act)
 	if given(b) && !equalShape(b.Shape(), []int{out}) {
 		shapePanic(name, "expected a bias [out]", ws, b.Shape())
+	}
+	if given(scale) && !equalShape(scale.Shape(), []int{out}) {
+		shapePanic(name, "expected a scale [out]", ws, scale.Shape())
 	}
 	shape := append(cloneShape(xs[:len(xs)-1]), out)
 	if given(residual) && !equalShape(residual.Shape(), shape) {
@@ -40,7 +54,7 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 		return f.done(y, linearBack(math, x, w, b, residual, act, f.values(x), f.values(w), nil))
 	}
 	f.flops = 2 * m * in * out
-	ep := &simd.Epilogue{Bias: f.values(b), Act: act}
+	ep := &simd.Epilogue{Bias: f.values(b), Act: act, Scale: f.values(scale)}
 	if given(residual) {
 		ep.Residual, ep.ResidualStride = f.values(residual), out
 	}

@@ -16,6 +16,7 @@ import (
 // TestSumAccuracy compares the error of sums, means and variances of rows, and of sums of columns, with that of
 // PyTorch's.
 func TestSumAccuracy(t *testing.T) {
+	oracle.Needs(t, "torch")
 	kinds := map[string]func(r *rand.Rand) float32{
 		"normal":  func(r *rand.Rand) float32 { return float32(r.NormFloat64()) },
 		"uniform": func(r *rand.Rand) float32 { return r.Float32() },

@@ -3,6 +3,8 @@ package autograd
 import (
 	"runtime"
 	"sync/atomic"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // Operand is an operand of an operation: a *[Tensor] or a *[Parameter].
@@ -78,8 +80,13 @@ func (p *Parameter) Values() []float32 {
 // Update is the one way to write: f changes the values in place. Mapped values are copied first, and values in
 // half precision and integers become float32 for good. Nothing may read the parameter meanwhile. A Backward that needs the
 // values from before the update panics with a [UseError].
+//
+// Products of integers that [Parameter.LimitMath] keeps in [simd.Int8] are in [simd.Strict] from then on: the limit of a
+// quantized model's weights follows their type.
 func (p *Parameter) Update(f func(values []float32)) {
-	p.stored("update")
+	if p.stored("update").dtype == Int8 && p.limit == mathLimit(simd.Int8)+1 {
+		p.LimitMath(simd.Strict)
+	}
 	p.store = p.store.unshared()
 	p.store.write(p.Len(), f)
 }

@@ -10,7 +10,7 @@ import (
 
 // Profile counts time and work by operation, over any number of passes. Several tapes may use it, one at a time. On a tape
 // whose Options ask for another arithmetic than simd.Strict, the name of an operation with products ends with the one that
-// they had, as in "linear bf16" or "conv2d strict".
+// they had in the forward step, as in "linear bf16" or "conv2d strict".
 type Profile struct {
 	entries map[string]*profileEntry
 }

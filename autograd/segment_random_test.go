@@ -104,7 +104,11 @@ func (p *randomProgram) run(o Options) (out []float32, grads [][]float32) {
 
 // Segments, recomputed or not or in part, change no bit of any program.
 func TestSegmentsOfRandomPrograms(t *testing.T) {
-	for seed := range uint64(400) {
+	programs := uint64(400)
+	if testing.Short() {
+		programs = 80
+	}
+	for seed := range programs {
 		p := &randomProgram{seed: seed}
 		want, wantGrads := p.run(Options{Gradients: true})
 		p.segments = true

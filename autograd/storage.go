@@ -228,8 +228,10 @@ func (s *storage) touch() {
 type pack struct {
 	version  uint64
 	level    simd.Level
+	groups   int
 	panels   []*simd.Packed
 	winograd []float32
+	pixels   []*simd.PixelFilters
 }
 
 // panels returns the values packed as the right-hand operand of a product in an arithmetic. Where it is Strict, they keep
@@ -271,6 +273,21 @@ func (s *storage) winograd(w *simd.Workers, g *simd.WinogradShape) []float32 {
 	}).winograd
 }
 
+// pixels is filters in another arithmetic than Strict, for a weight [groups·co, ci, taps].
+func (s *storage) pixels(w *simd.Workers, math simd.Math, groups, co, ci, taps int) []*simd.PixelFilters {
+	return s.packed(&s.packs[packFilters][math], groups, func(f *form, p *pack) {
+		values := f.values
+		if f.starts != nil {
+			values = make([]float32, groups*co*ci*taps)
+			f.read(values, 0)
+		}
+		p.pixels = make([]*simd.PixelFilters, groups)
+		for g := range p.pixels {
+			p.pixels[g] = math.PackPixels(w, co, ci, taps, values[g*co*ci*taps:], nil)
+		}
+	}).pixels
+}
+
 // pack packs the k×n matrix that begins at an index and whose stored rows are cols long.
 func (f *form) pack(w *simd.Workers, from, k, n, cols int, trans bool, o simd.PackOptions) *simd.Packed {
 	switch {
@@ -289,7 +306,7 @@ func (f *form) pack(w *simd.Workers, from, k, n, cols int, trans bool, o simd.Pa
 func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *form, p *pack)) *pack {
 	fresh := func() *pack {
 		p := slot.Load()
-		if p == nil || p.version != s.version.Load() || p.level != simd.Current() || len(p.panels) != groups {
+		if p == nil || p.version != s.version.Load() || p.level != simd.Current() || p.groups != groups {
 			return nil
 		}
 		return p
@@ -303,7 +320,7 @@ func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *fo
 		return p
 	}
 	f := s.form.Load()
-	p := &pack{version: s.version.Load(), level: simd.Current()}
+	p := &pack{version: s.version.Load(), level: simd.Current(), groups: groups}
 	make(f, p)
 	slot.Store(p)
 	f.drop()

@@ -83,8 +83,10 @@ type AttentionInput struct {
 	// Bias, if not nil, is added to the scores beside those of the layer, such as a mask of zeros and -Inf for this call:
 	// [1 or n, 1 or heads, queries, keys].
 	Bias *autograd.Tensor
-	// Residual has the shape of the result and is added to it in the same pass.
+	// Residual has the shape of the result and is added to it in the same pass. Scale, if not nil, is [width] and multiplies
+	// the result before that; without a Residual it is not used.
 	Residual *autograd.Tensor
+	Scale    *autograd.Parameter
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
 	// are [tokens, width], and sequence i has the rows Starts[i] to Starts[i+1]. The list ends with the number of tokens.
 	// A Memory is [memory tokens, memory width], packed as MemoryStarts says. Cache, KeyMask, Maps and Bias are not
@@ -108,9 +110,9 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 
 // layer is Forward with given inputs.
 func (a *MultiHeadAttention) layer(in AttentionInput) layer {
-	return func(x, residual *autograd.Tensor) *autograd.Tensor {
+	return func(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 		in := in
-		in.Residual = residual
+		in.Residual, in.Scale = residual, scale
 		return a.Forward(x, in)
 	}
 }
@@ -135,7 +137,7 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 		Weights: in.Maps,
 	}
 	if in.Starts != nil {
-		return a.result(autograd.PackedAttention(q, k, v, in.Starts, in.MemoryStarts, o), in.Residual)
+		return a.result(autograd.PackedAttention(q, k, v, in.Starts, in.MemoryStarts, o), in)
 	}
 	var y *autograd.Tensor
 	if in.Cache != nil {
@@ -148,7 +150,7 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	if y.Dim(0) != x.Dim(0) {
 		y = autograd.Reshape(y, x.Dim(0), x.Dim(1), y.Dim(2))
 	}
-	return a.result(y, in.Residual)
+	return a.result(y, in)
 }
 
 // bias returns what a call adds to the scores, or nil.
@@ -174,12 +176,12 @@ func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, in Attent
 }
 
 // result projects what the heads found, and adds the residual if there is one.
-func (a *MultiHeadAttention) result(y, residual *autograd.Tensor) *autograd.Tensor {
+func (a *MultiHeadAttention) result(y *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	if a.Norm != nil {
 		y = a.Norm.Forward(y)
 	}
-	if residual != nil {
-		return a.Proj.ForwardAdd(y, residual)
+	if in.Residual != nil {
+		return a.Proj.ForwardAddScaled(y, in.Residual, in.Scale)
 	}
 	return a.Proj.Forward(y)
 }

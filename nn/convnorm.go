@@ -15,14 +15,7 @@ type ConvNorm struct {
 	Norm *BatchNorm
 	Act  autograd.Activation
 
-	folded atomic.Pointer[foldedConv]
-}
-
-// foldedConv is a layer as one convolution, made from one version of its values and kept for inference.
-type foldedConv struct {
-	of      [6]any // the parameters and buffers
-	version [6]uint64
-	conv    *Conv2d
+	folded folding
 }
 
 // NewConvNorm returns a layer whose convolution is one of zeros without a bias, as [NewConv2d] makes it.
@@ -48,29 +41,79 @@ func (c *ConvNorm) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
 
 // fold returns the layer as one convolution. Its values take memory of their own, in float32.
 func (c *ConvNorm) fold() *Conv2d {
-	var now foldedConv
-	for i, v := range []interface{ Version() uint64 }{c.Conv.Weight, c.Conv.Bias, c.Norm.Weight, c.Norm.Bias, c.Norm.Mean, c.Norm.Variance} {
+	if c.Conv.Act != autograd.ActNone {
+		panic(&autograd.UseError{Op: "conv norm", Reason: actBeforeNorm(c.Conv.Act).Error()})
+	}
+	f := c.folded.fold("conv norm", c.Conv.Weight, c.Conv.Bias, c.Norm)
+	o := c.Conv.Conv2dOptions
+	o.Act = c.Act
+	return &Conv2d{Weight: f.weight, Bias: f.bias, Conv2dOptions: o}
+}
+
+// DeformConvNorm is a deformable convolution, a batch normalization and an activation. Inference folds them as in [ConvNorm].
+type DeformConvNorm struct {
+	Conv *DeformConv2d // without an Act
+	Norm *BatchNorm
+	Act  autograd.Activation
+
+	folded folding
+}
+
+// NewDeformConvNorm returns a layer with the convolution of [NewDeformConv2d].
+func NewDeformConvNorm(in, out, kernel int, act autograd.Activation) *DeformConvNorm {
+	return &DeformConvNorm{Conv: NewDeformConv2d(in, out, kernel), Norm: NewBatchNorm(out, true), Act: act}
+}
+
+// Forward maps [n, in, h, w] to [n, out, h, w].
+func (c *DeformConvNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
+	if !x.Tape().Inference() {
+		return c.Norm.ForwardAct(c.Conv.Forward(x), c.Act)
+	}
+	if c.Conv.Act != autograd.ActNone {
+		panic(&autograd.UseError{Op: "deform conv norm", Reason: actBeforeNorm(c.Conv.Act).Error()})
+	}
+	f := c.folded.fold("deform conv norm", c.Conv.Weight, c.Conv.Bias, c.Norm)
+	one := DeformConv2d{Offset: c.Conv.Offset, Weight: f.weight, Bias: f.bias, Act: c.Act}
+	return one.Forward(x)
+}
+
+// folding keeps the values of a layer with its normalization folded in, for inference.
+type folding struct{ atomic.Pointer[folded] }
+
+// folded is a folded weight and bias, made from one version of the values of a layer.
+type folded struct {
+	of           [6]any // the parameters and buffers
+	version      [6]uint64
+	weight, bias *autograd.Parameter
+}
+
+// fold returns the weight and the bias, which may be nil, with the normalization folded in. They are the same parameters until a
+// value changes.
+func (k *folding) fold(op string, weight, bias *autograd.Parameter, norm *BatchNorm) *folded {
+	now := &folded{}
+	for i, v := range []interface{ Version() uint64 }{weight, bias, norm.Weight, norm.Bias, norm.Mean, norm.Variance} {
 		if p, ok := v.(*autograd.Parameter); ok && p == nil {
 			continue
 		}
 		now.of[i], now.version[i] = v, v.Version()
 	}
-	if f := c.folded.Load(); f != nil && f.of == now.of && f.version == now.version {
-		return f.conv
+	if f := k.Load(); f != nil && f.of == now.of && f.version == now.version {
+		return f
 	}
-	now.conv = &Conv2d{Weight: clone(c.Conv.Weight), Conv2dOptions: c.Conv.Conv2dOptions}
-	if c.Conv.Bias != nil {
-		now.conv.Bias = clone(c.Conv.Bias)
+	now.weight = clone(weight)
+	if bias != nil {
+		now.bias = clone(bias)
 	}
-	if err := now.conv.FoldBatchNorm(c.Norm); err != nil {
-		panic(&autograd.UseError{Op: "conv norm", Reason: err.Error()})
+	if err := fold(now.weight, &now.bias, norm); err != nil {
+		panic(&autograd.UseError{Op: op, Reason: err.Error()})
 	}
-	now.conv.Act = c.Act
-	c.folded.Store(&now)
-	return now.conv
+	k.Store(now)
+	return now
 }
 
-// clone returns a parameter with the values of another.
+// clone returns a parameter with the values of another, and its limit of arithmetic.
 func clone(p *autograd.Parameter) *autograd.Parameter {
-	return autograd.ParameterOf(slices.Clone(p.Values()), p.Shape()...)
+	c := autograd.ParameterOf(slices.Clone(p.Values()), p.Shape()...)
+	c.LimitMath(p.MathLimit())
+	return c
 }

@@ -13,51 +13,74 @@ import (
 // TestConvNorm compares inference, which folds, with the two layers on a tape with gradients, and expects every change of
 // a value to reach it.
 func TestConvNorm(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
 	for _, bias := range []bool{false, true} {
 		c := NewConvNorm(3, 4, 3, autograd.ActRelu, autograd.Conv2dOptions{Padding: [2]int{1, 1}})
 		if bias {
 			c.Conv.Bias = autograd.NewParameter(4)
 		}
-		draw := func(values []float32) {
-			for i := range values {
-				values[i] = 0.5 + rng.Float32()
-			}
-		}
-		pixels, residual := make([]float32, 2*3*25), make([]float32, 2*4*25)
-		for _, v := range [][]float32{pixels, residual} {
-			for i := range v {
-				v[i] = rng.Float32() - 0.5
-			}
-		}
-		run := func(gradients bool) []float32 {
-			tape := autograd.NewTape(autograd.Options{Gradients: gradients})
-			x, r := tape.Input(pixels, 2, 3, 5, 5), tape.Input(residual, 2, 4, 5, 5)
+		testFolding(t, c, &c.folded, func(x, r *autograd.Tensor) []float32 {
 			return append(c.Forward(x).Floats(nil), c.ForwardAdd(x, r).Floats(nil)...)
-		}
-		var last []float32
-		for path, v := range Values(c) { // each changes alone
-			v.Update(draw)
-			got, want := run(false), run(true)
-			golden.Output(t, path, got, want)
-			if slices.Equal(got, last) {
-				t.Errorf("inference does not see a change of %s", path)
-			}
-			last = got
-			before := c.folded.Load()
-			if run(false); c.folded.Load() != before {
-				t.Errorf("%s: folded twice", path)
-			}
-		}
-		var wg sync.WaitGroup
-		c.folded.Store(nil)
-		for range 8 {
-			wg.Go(func() {
-				if !slices.Equal(run(false), last) {
-					t.Error("other bits at once")
-				}
-			})
-		}
-		wg.Wait()
+		})
 	}
+}
+
+// TestDeformConvNorm is TestConvNorm of a deformable convolution.
+func TestDeformConvNorm(t *testing.T) {
+	c := NewDeformConvNorm(3, 4, 3, autograd.ActSilu)
+	testFolding(t, c, &c.folded, func(x, _ *autograd.Tensor) []float32 { return c.Forward(x).Floats(nil) })
+	c.Conv.Act = autograd.ActRelu
+	defer func() {
+		if _, ok := recover().(*autograd.UseError); !ok {
+			t.Error("expected a UseError for an activation before the normalization")
+		}
+	}()
+	c.Forward(autograd.NewTape(autograd.Options{}).Input(make([]float32, 75), 1, 3, 5, 5))
+}
+
+// testFolding tests a layer of 3 to 4 channels.
+func testFolding(t *testing.T, layer any, folded *folding, forward func(x, residual *autograd.Tensor) []float32) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	draw := func(values []float32) {
+		for i := range values {
+			values[i] = 0.5 + rng.Float32()
+		}
+	}
+	pixels, residual := make([]float32, 2*3*25), make([]float32, 2*4*25)
+	for _, v := range [][]float32{pixels, residual} {
+		for i := range v {
+			v[i] = rng.Float32() - 0.5
+		}
+	}
+	run := func(gradients bool) []float32 {
+		tape := autograd.NewTape(autograd.Options{Gradients: gradients})
+		return forward(tape.Input(pixels, 2, 3, 5, 5), tape.Input(residual, 2, 4, 5, 5))
+	}
+	for _, v := range Values(layer) { // a weight of zeros would hide changes
+		v.Update(draw)
+	}
+	last := run(false)
+	for path, v := range Values(layer) { // each changes alone
+		v.Update(draw)
+		got, want := run(false), run(true)
+		golden.Output(t, path, got, want)
+		if slices.Equal(got, last) {
+			t.Errorf("inference does not see a change of %s", path)
+		}
+		last = got
+		before := folded.Load()
+		if run(false); folded.Load() != before {
+			t.Errorf("%s: folded twice", path)
+		}
+	}
+	var wg sync.WaitGroup
+	folded.Store(nil)
+	for range 8 {
+		wg.Go(func() {
+			if !slices.Equal(run(false), last) {
+				t.Error("other bits at once")
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -97,7 +97,7 @@ func (b *DecoderBlock) Forward(x *autograd.Tensor, in DecoderInput) *autograd.Te
 	if b.Cross != nil {
 		x = b.branch(b.Norm2, b.Cross.layer(cross), x)
 	}
-	return b.branch(b.Norm3, b.MLP.Forward, x)
+	return b.branch(b.Norm3, b.MLP.forward, x)
 }
 
 // branch returns x + dropout(f(norm(x))) or, with PostNorm, norm(x + dropout(f(x))).
@@ -107,9 +107,9 @@ func (b *DecoderBlock) branch(norm *LayerNorm, f layer, x *autograd.Tensor) *aut
 		y = norm.Forward(x)
 	}
 	if b.Dropout > 0 && x.Tape().Training() {
-		y = autograd.Add(x, autograd.Dropout(f(y, nil), b.Dropout))
+		y = autograd.Add(x, autograd.Dropout(f(y, nil, nil), b.Dropout))
 	} else {
-		y = f(y, x)
+		y = f(y, x, nil)
 	}
 	if b.PostNorm {
 		y = norm.Forward(y)

@@ -31,6 +31,7 @@ type DeformConv2d struct {
 	Offset *Conv2d             // to 3·kernel·kernel channels: the offsets down and right of each tap, and then the logits of the factors
 	Weight *autograd.Parameter // [out, in, kernel, kernel]
 	Bias   *autograd.Parameter // [out]
+	Act    autograd.Activation // is applied to the result in the same pass
 }
 
 // NewDeformConv2d returns a layer of zeros with a square kernel of odd size, which keeps the size of the image. Offsets of
@@ -45,8 +46,10 @@ func NewDeformConv2d(in, out, kernel int) *DeformConv2d {
 
 // Forward maps [n, in, h, w] to [n, out, h, w].
 func (d *DeformConv2d) Forward(x *autograd.Tensor) *autograd.Tensor {
-	o := d.Offset.Forward(x)
-	taps := o.Dim(1) / 3
-	offset, factor := autograd.Slice(o, 1, 0, 2*taps), autograd.Sigmoid(autograd.Slice(o, 1, 2*taps, 3*taps))
-	return autograd.DeformConv2d(x, offset, factor, d.Weight, d.Bias, d.Offset.Conv2dOptions)
+	points := d.Offset.Forward(x)
+	taps := points.Dim(1) / 3
+	offset, factor := autograd.Slice(points, 1, 0, 2*taps), autograd.Sigmoid(autograd.Slice(points, 1, 2*taps, 3*taps))
+	o := d.Offset.Conv2dOptions
+	o.Act = d.Act
+	return autograd.DeformConv2d(x, offset, factor, d.Weight, d.Bias, o)
 }

@@ -27,9 +27,13 @@ import (
 // applies an activation already, before the normalization.
 func (c *Conv2d) FoldBatchNorm(norm *BatchNorm) error {
 	if c.Act != autograd.ActNone {
-		return fmt.Errorf("nn: fold: expected a convolution without an activation before the normalization, found %v", c.Act)
+		return actBeforeNorm(c.Act)
 	}
 	return fold(c.Weight, &c.Bias, norm)
+}
+
+func actBeforeNorm(act autograd.Activation) error {
+	return fmt.Errorf("nn: fold: expected a convolution without an activation before the normalization, found %v", act)
 }
 
 // FoldBatchNorm is [Conv2d.FoldBatchNorm] for a linear layer (fuse_linear_bn_eval). It is an error, too, when the layer

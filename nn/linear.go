@@ -47,6 +47,18 @@ func (l *Linear) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
 	return autograd.LinearAdd(x, l.Weight, l.Bias, residual)
 }
 
+// ForwardAddScaled maps x, [..., in], to residual + scale·(x·Weightᵀ + Bias): the end of a residual branch with layer scale.
+// scale is [out]; with nil this is ForwardAdd.
+func (l *Linear) ForwardAddScaled(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
+	switch {
+	case scale == nil:
+		return l.ForwardAdd(x, residual)
+	case len(l.Adapter) > 0:
+		return autograd.AddScaled(residual, l.Forward(x), scale)
+	}
+	return autograd.LinearAddScaled(x, l.Weight, l.Bias, residual, scale)
+}
+
 // Embedding is a table of rows looked up by index.
 type Embedding struct {
 	Weight *autograd.Parameter // [rows, width]

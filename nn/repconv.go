@@ -17,8 +17,11 @@ type RepConv struct {
 	merged atomic.Pointer[mergedConv]
 }
 
-// mergedConv is a layer as one convolution, made of the folded convolutions of its two parts.
-type mergedConv struct{ wide, point, conv *Conv2d }
+// mergedConv is a layer as one convolution, made of the folded weights of its two parts.
+type mergedConv struct {
+	wide, point *autograd.Parameter
+	conv        *Conv2d
+}
 
 // NewRepConv returns a layer of zeros, and gains of one, that keeps the size of images.
 func NewRepConv(in, out int, act autograd.Activation) *RepConv {
@@ -39,8 +42,8 @@ func (c *RepConv) Forward(x *autograd.Tensor) *autograd.Tensor {
 
 // merge returns the layer as one convolution. Its values take memory of their own, in float32.
 func (c *RepConv) merge() *Conv2d {
-	wide, point := c.Wide.fold(), c.Point.fold() // the same ones until a value changes
-	if m := c.merged.Load(); m != nil && m.wide == wide && m.point == point && m.conv.Act == c.Act {
+	wide, point := c.Wide.fold(), c.Point.fold() // with the same weights until a value changes
+	if m := c.merged.Load(); m != nil && m.wide == wide.Weight && m.point == point.Weight && m.conv.Act == c.Act {
 		return m.conv
 	}
 	conv := &Conv2d{Weight: clone(wide.Weight), Bias: clone(wide.Bias), Conv2dOptions: wide.Conv2dOptions}
@@ -55,6 +58,6 @@ func (c *RepConv) merge() *Conv2d {
 		}
 	})
 	conv.Act = c.Act
-	c.merged.Store(&mergedConv{wide, point, conv})
+	c.merged.Store(&mergedConv{wide.Weight, point.Weight, conv})
 	return conv
 }

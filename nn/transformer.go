@@ -33,23 +33,28 @@ func NewGatedMLP(width, hidden int, act autograd.Activation, order autograd.Gate
 
 // Forward maps [..., width] to the same shape. A residual is added in the same pass; it may be nil.
 func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
+	return m.forward(x, residual, nil)
+}
+
+// forward is Forward of a branch with layer scale, or nil.
+func (m *MLP) forward(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 	var h *autograd.Tensor
 	if m.Gated {
 		h = autograd.GatedProduct(m.FC1.Forward(x), m.Act, m.Order)
 	} else {
 		h = m.FC1.ForwardAct(x, m.Act)
 	}
-	return m.out(h, residual)
+	return m.out(h, residual, scale)
 }
 
-// out projects hidden values, and adds the residual if there is one.
-func (m *MLP) out(h, residual *autograd.Tensor) *autograd.Tensor {
+// out projects hidden values, multiplies the result by the scale, and adds the residual, if there is one.
+func (m *MLP) out(h, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 	if m.Norm != nil {
 		h = m.Norm.Forward(h)
 	}
 	h = autograd.Dropout(h, m.Dropout)
 	if residual != nil {
-		return m.FC2.ForwardAdd(h, residual)
+		return m.FC2.ForwardAddScaled(h, residual, scale)
 	}
 	return m.FC2.Forward(h)
 }
@@ -174,7 +179,7 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	}
 	if b.PostNorm {
 		x = b.Norm1.Forward(b.branch(b.attend(in), x, x, b.LayerScale1))
-		return b.Norm2.Forward(b.branch(b.MLP.Forward, x, x, b.LayerScale2))
+		return b.Norm2.Forward(b.branch(b.MLP.forward, x, x, b.LayerScale2))
 	}
 	maps := make([][]float32, 1+len(b.Beside)) // of each branch
 	input := func(branch int) AttentionInput {
@@ -191,9 +196,9 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	if in.Maps != nil && len(b.Beside) > 0 {
 		*in.Maps = sideBySide((*in.Maps)[:0], maps, x.Dim(0))
 	}
-	z := b.normed(b.Norm2, b.MLP.Forward, y, y, b.LayerScale2)
+	z := b.normed(b.Norm2, b.MLP.forward, y, y, b.LayerScale2)
 	for _, o := range b.Beside {
-		z = b.normed(o.Norm2, o.MLP.Forward, y, z, o.LayerScale2)
+		z = b.normed(o.Norm2, o.MLP.forward, y, z, o.LayerScale2)
 	}
 	return z
 }
@@ -209,21 +214,27 @@ func sideBySide(dst []float32, branches [][]float32, n int) []float32 {
 	return dst
 }
 
-// A layer maps x to a tensor of the same shape. It adds a residual if there is one.
-type layer = func(x, residual *autograd.Tensor) *autograd.Tensor
+// A layer maps x to a tensor of the same shape. It adds a residual if there is one, after it has multiplied by the scale.
+type layer = func(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor
 
 // attend is the attention of the block.
 func (b *Block) attend(in AttentionInput) layer { return b.Attention.layer(in) }
 
 // side is attention and the MLP side by side, with one projection.
 func (b *Block) side(in AttentionInput) layer {
-	return func(x, residual *autograd.Tensor) *autograd.Tensor {
+	return func(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 		in := in
-		in.Residual = residual
 		both := b.In.Forward(x)
 		last, hidden := len(both.Shape())-1, b.MLP.FC2.Weight.Shape()[1]
+		if scale == nil {
+			in.Residual = residual
+		}
 		y := b.Attention.ofPacked(autograd.Slice(both, last, hidden, both.Dim(last)), in)
-		return b.MLP.out(autograd.Activate(autograd.Slice(both, last, 0, hidden), b.MLP.Act), y)
+		y = b.MLP.out(autograd.Activate(autograd.Slice(both, last, 0, hidden), b.MLP.Act), y, nil)
+		if scale != nil {
+			return autograd.AddScaled(residual, y, scale)
+		}
+		return y
 	}
 }
 
@@ -232,9 +243,12 @@ func (b *Block) normed(norm *LayerNorm, f layer, x, residual *autograd.Tensor, s
 	if !b.BranchNorm {
 		return b.branch(f, norm.Forward(x), residual, scale)
 	}
-	return b.branch(func(x, residual *autograd.Tensor) *autograd.Tensor {
-		y := norm.Forward(f(x, nil))
-		if residual != nil {
+	return b.branch(func(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
+		y := norm.Forward(f(x, nil, nil))
+		switch {
+		case scale != nil:
+			y = autograd.AddScaled(residual, y, scale)
+		case residual != nil:
 			y = autograd.Add(residual, y)
 		}
 		return y
@@ -245,10 +259,10 @@ func (b *Block) normed(norm *LayerNorm, f layer, x, residual *autograd.Tensor, s
 func (b *Block) branch(f layer, x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 	training := x.Tape().Training()
 	drop := b.DropPath > 0 && training
-	if scale == nil && !drop && !(b.Dropout > 0 && training) {
-		return f(x, residual)
+	if !drop && !(b.Dropout > 0 && training) {
+		return f(x, residual, scale)
 	}
-	y := autograd.Dropout(f(x, nil), b.Dropout)
+	y := autograd.Dropout(f(x, nil, nil), b.Dropout)
 	if scale != nil && !drop {
 		return autograd.AddScaled(residual, y, scale)
 	}

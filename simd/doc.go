@@ -179,6 +179,10 @@
 // of 8 bits, with neighboring k. So tiles, panels and tasks are those of Strict, with k halved or quartered and another
 // instruction. [Pack] makes the words of a weight ahead of time. A product makes those of A anew.
 //
+// The words of a convolution hold neighboring channels of a pixel: [Math.PixelRows] makes them, [Math.PackPixels] lays out the
+// filters, and [GemmPixels] multiplies. VDPBF16PS, VPDPBUSD, VPMADDWD, SDOT and SMLAL have such kernels, and the portable level
+// has one of Int8; elsewhere convolutions are Strict. They use no matrix unit.
+//
 // Results of Int8 have the same bits everywhere. Those of Accurate and BF16 depend on the operands and the instruction,
 // not on threads, tiles, packing or neighboring rows. Epilogues are float32 in every mode.
 //

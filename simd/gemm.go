@@ -11,7 +11,7 @@ package simd
 //	gemm_words.go     in other arithmetics than Strict, operands become words
 //
 // Beside this path, gemm_packed.go lays a weight out ahead of time, gemm_int8.go one of integers, and gemm_gather.go
-// collects the B of a convolution. gemm_accurate.go splits numbers into three parts. gemm_window.go multiplies a B in
+// collects the B of a convolution, and gemm_pixels.go one of words. gemm_accurate.go splits numbers into three parts. gemm_window.go multiplies a B in
 // place, and gemm_slide.go reads pixels in place for filters that were laid out ahead of time. gemm_amd64.go,
 // gemm_arm64.go, gemm_amx_amd64.go and gemm_words_amd64.go and _arm64.go hold the kernels in assembly. Sizes of tiles
 // stand in internal/gemmgen/tiles.go, which writes that assembly.
@@ -61,12 +61,13 @@ type Epilogue struct {
 	Pre            []float32 // receives the values before Act, for the backward pass
 	PreStride      int
 	Act            Activation
-	Residual       []float32 // added after Act, as transformers do
+	Scale          []float32 // n values by which the columns are multiplied after Act: layer scale
+	Residual       []float32 // added at the end, as transformers do
 	ResidualStride int
 	ResidualFirst  bool // added before Act, as residual networks do
 }
 
-// Gemm computes C = act(A·B + beta·C + bias) + residual. A is m×k, B is k×n and C is m×n with ldc elements
+// Gemm computes C = scale·act(A·B + beta·C + bias) + residual. A is m×k, B is k×n and C is m×n with ldc elements
 // from row to row. ep lists the steps after the product; nil means none. With beta 0, C is only written.
 //
 // Each element of C is a sum over k in blocks of 384, and of chains of 96 in a block. Both are cut from the first k
@@ -150,6 +151,9 @@ func checkEpilogue(op string, ep *Epilogue, m, n int) {
 	}
 	if ep.Bias != nil && len(ep.Bias) < n {
 		panic(fmt.Sprintf("simd: %s: Bias has %d elements for %d columns", op, len(ep.Bias), n))
+	}
+	if ep.Scale != nil && len(ep.Scale) < n {
+		panic(fmt.Sprintf("simd: %s: Scale has %d elements for %d columns", op, len(ep.Scale), n))
 	}
 	if ep.RowBias != nil && len(ep.RowBias) < m {
 		panic(fmt.Sprintf("simd: %s: RowBias has %d elements for %d rows", op, len(ep.RowBias), m))

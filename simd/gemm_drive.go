@@ -21,6 +21,12 @@ func (g *gemmRun) do(i int) {
 			checkView("GemmBatch", "B", o.b, g.numbers, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
+		if g.word != nil && g.operands != nil {
+			nr := g.kern.nr
+			g.convertOne(s, o, i0, i1, p0*nr, min(p1*nr, g.n))
+			g.compute(s, o, 0, i1-i0, p0, p1)
+			continue
+		}
 		g.compute(s, o, i0, i1, p0, p1)
 	}
 }
@@ -46,9 +52,6 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 			g.ep.finish(o, i0, i1, j0, j1)
 		}
 		return
-	}
-	if g.word != nil && g.operands != nil {
-		g.convertOne(s, o, i0, i1, j0, j1)
 	}
 	integers := g.word != nil && g.word.integers
 	segment := 0
@@ -176,7 +179,7 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 				if lines {
 					t.ahead, t.atiles = ahead+uintptr(k*t.brs+from*t.k/4*t.afour), 0
 				}
-				t.bias, t.residual = nil, nil
+				t.bias, t.scale, t.residual = nil, nil, nil
 				if ends && k+t.k == kc {
 					g.endTiles(t, r0+r, p*nr)
 				}
@@ -191,10 +194,13 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 	return &g.ep
 }
 
-// endTiles has tiles that begin at row i and column j of C add the bias and the residual.
+// endTiles has tiles that begin at row i and column j of C do the steps of the epilogue that are not in g.rest.
 func (g *gemmRun) endTiles(t *gemmTile, i, j int) {
 	if g.ep.Bias != nil {
 		t.bias = unsafe.Pointer(&g.ep.Bias[j])
+	}
+	if g.ep.Scale != nil && g.rest.Scale == nil {
+		t.scale = unsafe.Pointer(&g.ep.Scale[j])
 	}
 	if g.ep.Residual != nil && g.rest.Residual == nil {
 		t.residual, t.ldres = unsafe.Pointer(&g.ep.Residual[i*g.ep.ResidualStride+j]), 4*g.ep.ResidualStride
@@ -222,12 +228,16 @@ type gemmScratch struct {
 	sums   []int32
 	quant  quantized // of the task's problem
 	kept   []float32 // C before a segment of integer sums
+	planes [pixelMost][]float32
 }
 
 var gemmScratches = freeList[gemmScratch]{
 	most: 64,
 	make: func() *gemmScratch { return new(gemmScratch) },
-	wipe: func(s *gemmScratch) { s.tile, s.operands, s.quant = gemmTile{}, gemmOperands{}, quantized{} },
+	wipe: func(s *gemmScratch) {
+		s.tile, s.operands, s.quant = gemmTile{}, gemmOperands{}, quantized{}
+		clear(s.planes[:])
+	},
 }
 
 // sharedScratches hold the copies that the tasks of one call share, one for each concurrent call.

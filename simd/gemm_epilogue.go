@@ -26,17 +26,25 @@ func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 		if ep.Act != ActNone && !relu {
 			ep.Act.Apply(c, c)
 		}
+		if ep.Scale != nil {
+			Mul(c, c, ep.Scale[j0:j1])
+		}
 		if ep.Residual != nil && !first {
 			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
 		}
 	}
 }
 
-// afterTiles returns the steps that follow where tiles have added the bias, and the residual if it comes next.
+// afterTiles returns the steps that follow where tiles have added the bias, and have scaled columns and added the residual if
+// these come next.
 func (ep *Epilogue) afterTiles() Epilogue {
 	rest := *ep
 	rest.Bias = nil
-	if ep.RowBias == nil && (ep.ResidualFirst || ep.Act == ActNone && ep.Pre == nil) {
+	plain := ep.RowBias == nil && ep.Act == ActNone && ep.Pre == nil
+	if plain && !ep.ResidualFirst {
+		rest.Scale = nil
+	}
+	if plain || ep.RowBias == nil && ep.ResidualFirst {
 		rest.Residual = nil
 	}
 	return rest
@@ -44,13 +52,13 @@ func (ep *Epilogue) afterTiles() Epilogue {
 
 // empty reports whether there are no steps.
 func (ep *Epilogue) empty() bool {
-	return ep.Bias == nil && ep.RowBias == nil && ep.Pre == nil && ep.Act == ActNone && ep.Residual == nil
+	return ep.Bias == nil && ep.RowBias == nil && ep.Pre == nil && ep.Act == ActNone && ep.Scale == nil && ep.Residual == nil
 }
 
 // floor returns the f for which the steps are x = max(x + RowBias[i], f), if there is one: 0 for ReLU, -Inf for no
 // activation.
 func (ep *Epilogue) floor() (f float32, ok bool) {
-	ok = ep.RowBias != nil && ep.Bias == nil && ep.Pre == nil && ep.Residual == nil && (ep.Act == ActNone || ep.Act == ActRelu)
+	ok = ep.RowBias != nil && ep.Bias == nil && ep.Scale == nil && ep.Pre == nil && ep.Residual == nil && (ep.Act == ActNone || ep.Act == ActRelu)
 	if ep.Act == ActNone {
 		f = float32(math.Inf(-1))
 	}

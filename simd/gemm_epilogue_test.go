@@ -16,12 +16,13 @@ func TestEpilogue(t *testing.T) {
 			ldc, preStride, resStride := n+1, n+2, n+3
 			a, b := Matrix{randomFloats(m*k, 1), max(k, 1), false}, Matrix{randomFloats(k*n, 2), n, false}
 			bias, rowBias, residual := randomFloats(n, 3), randomFloats(m, 4), randomFloats(m*resStride, 5)
+			scale := randomFloats(n, 7)
 			p := Pack(nil, k, n, b, PackOptions{})
-			for choice := range 32 * int(activationCount) {
+			for choice := range 64 * int(activationCount) {
 				if testing.Short() && choice%7 != 0 {
 					continue
 				}
-				ep := Epilogue{Act: Activation(choice / 32)}
+				ep := Epilogue{Act: Activation(choice / 64)}
 				if choice&1 != 0 {
 					ep.Bias = bias
 				}
@@ -33,6 +34,9 @@ func TestEpilogue(t *testing.T) {
 				}
 				if choice&8 != 0 {
 					ep.Residual, ep.ResidualStride, ep.ResidualFirst = residual, resStride, choice&16 != 0
+				}
+				if choice&32 != 0 {
+					ep.Scale = scale
 				}
 				beta := float32(choice % 3)
 				start := randomFloats(m*ldc, 6)
@@ -52,6 +56,9 @@ func TestEpilogue(t *testing.T) {
 					}
 					copy(pre[i*preStride:], row)
 					activationKernels[ep.Act].forward(row, row)
+					if ep.Scale != nil {
+						Mul(row, row, scale)
+					}
 					if ep.Residual != nil && !ep.ResidualFirst {
 						Add(row, row, residual[i*resStride:][:n])
 					}

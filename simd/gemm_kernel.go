@@ -44,7 +44,7 @@ type gemmKernel struct {
 	// few, which may be nil, computes a few rows of C without packing anything. C already holds beta·C.
 	few func(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int)
 
-	// ends says that multiply adds t.bias and t.residual at the end, for one panel of float32 or of words and an A with
+	// ends says that multiply ends with t.bias, t.scale and t.residual, for one panel of float32 or of words and an A with
 	// rows in memory order.
 	ends bool
 
@@ -95,9 +95,10 @@ type gemmTile struct {
 	out    uintptr        // for slide: where the sums will be transposed to, to prefetch; 0: no prefetch
 	ldout  int            // bytes from one row there to the next
 
-	residual unsafe.Pointer // added after the bias, unless nil
+	residual unsafe.Pointer // added after the bias and the scale, unless nil
 	ldres    int            // bytes from one row of it to the next
 	_        uintptr        // the kernel's own: where the rows that it prefetches end, or the residual of a tile
+	scale    unsafe.Pointer // for multiply: the columns are multiplied by it after the bias, unless nil
 	format   Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 

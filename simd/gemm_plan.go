@@ -23,6 +23,7 @@ type gemmRun struct {
 	// In another arithmetic than Strict, k counts words of numbers. numbers is k before that.
 	word    *wordKernel
 	numbers int
+	made    bool         // A has words already
 	plain   gemmOperands // one, with A as numbers
 	quant   quantized    // of one
 	blockA  int          // rows of A that are converted at once
@@ -81,7 +82,7 @@ func (g *gemmRun) setEpilogue(ep *Epilogue) {
 
 // run divides the work, does it and recycles g.
 func (g *gemmRun) run(w *Workers, count int) {
-	if g.word != nil && g.operands == nil && g.m > g.wordRows() {
+	if g.word != nil && !g.made && g.operands == nil && g.m > g.wordRows() {
 		defer gemmRuns.put(g)
 		for i := 0; i < g.m; i += g.wordRows() {
 			g.part(i, min(i+g.wordRows(), g.m)).run(w, 1)
@@ -90,7 +91,7 @@ func (g *gemmRun) run(w *Workers, count int) {
 	}
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
-	if words, tasks := g.word != nil, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {
+	if words, tasks := g.word != nil && !g.made, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {
 		shared := sharedScratches.get()
 		defer sharedScratches.put(shared)
 		if words {
@@ -166,6 +167,9 @@ func (g *gemmRun) plan(threads, count int) {
 	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
 		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
+	if g.word != nil && g.operands != nil {
+		g.taskRows = min(g.taskRows, g.batchRows())
+	}
 	if g.window && g.gather == nil && g.m*g.k > windowWeights && g.m > windowTiles*kern.mr {
 		g.taskRows = ceilDiv(g.m, ceilDiv(g.m*g.k, windowWeights))
 	}
@@ -178,7 +182,12 @@ func (g *gemmRun) plan(threads, count int) {
 	g.taskCols = ceilDiv(g.panels, max(1, ceilDiv(g.panels*kern.nr, stripCols)))
 
 	if total := cost * float64(count); threads > 1 && total > serialCost {
-		want := min(4*threads, int(total/taskCost))
+		each := 4
+		if kern.rows && g.packed != nil && g.gather == nil && g.m <= taskRowsMost/2 {
+			// No task prefetches its first panel. With few rows that costs more than threads that do not end together.
+			each = 2
+		}
+		want := min(each*threads, int(total/taskCost))
 		if g.gather != nil && g.m > g.n {
 			// The weights of a convolution with many channels are larger than its B. Tasks that divide columns would
 			// each read them all; tasks that divide rows share a packed B.

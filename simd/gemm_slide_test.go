@@ -20,13 +20,12 @@ func newSlide(rng *rand.Rand, n, k int) *Gather {
 
 // A product with packed filters has the bits of GemmGather, whatever the steps that follow.
 func TestGemmGatherPacked(t *testing.T) {
-	count := 300
+	count, workers := 300, []*Workers{nil, NewWorkers(2), NewWorkers(3)}
 	if testing.Short() {
-		count = 80
+		count, workers = 48, []*Workers{nil, NewWorkers(3)}
 	}
 	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
 		rng := rand.New(rand.NewPCG(12, 12))
-		workers := []*Workers{nil, NewWorkers(2), NewWorkers(3)}
 		for i := range count {
 			m, n, k := 1+rng.IntN(40), 1+rng.IntN(200), 1+rng.IntN(120)
 			switch i % 16 {

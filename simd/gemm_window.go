@@ -203,7 +203,7 @@ func (g *gemmRun) multiplyRun(t *gemmTile, o *gemmOperands, run windowRun, end b
 // endsInTile reports whether tiles do all of the epilogue.
 func (g *gemmRun) endsInTile() bool {
 	ep := &g.ep
-	return g.hasEp && ep.Bias == nil && ep.Pre == nil && (ep.Residual == nil || ep.ResidualFirst) && (ep.Act == ActNone || ep.Act == ActRelu)
+	return g.hasEp && ep.Bias == nil && ep.Scale == nil && ep.Pre == nil && (ep.Residual == nil || ep.ResidualFirst) && (ep.Act == ActNone || ep.Act == ActRelu)
 }
 
 // GemmRows is [Gemm] with a B whose rows lie apart: the planes of images that were joined or cut by channels. Row i of B

@@ -24,6 +24,9 @@ type wordKernel struct {
 	row func(dst, src []float32, inverse float32, flip uint32) (sum int32)
 	// panel, which may be nil, makes a panel of k rows of cols numbers, stride elements apart.
 	panel func(dst, src []float32, stride, k, cols int)
+	// pixels makes words of the rows of several channels, as many as a word has or fewer: see gemm_pixels.go. It is nil
+	// where a group has several words, and where words are numbers.
+	pixels func(dst []float32, src [][]float32, inverses []float32)
 
 	// integers says that sums are integers of 32 bits. The rest concerns only them.
 	integers bool
@@ -129,6 +132,14 @@ func (g *gemmRun) wordRows() int {
 	return max(sharedMost/g.wordPitch()/g.kern.mr, 1) * g.kern.mr
 }
 
+// batchWords bounds the words of A that a task of a batch has at once: 16 MB.
+const batchWords = 4 << 20
+
+// batchRows is the number of rows that a task of a batch covers at most.
+func (g *gemmRun) batchRows() int {
+	return max(batchWords/g.wordPitch()/g.kern.mr, 2) * g.kern.mr
+}
+
 // part returns a run of rows i0 to i1 of a product.
 func (g *gemmRun) part(i0, i1 int) *gemmRun {
 	p := gemmRuns.get()
@@ -162,7 +173,7 @@ const convertLeast = 16 << 10
 // convert makes words of A ahead of the tasks, and scales of a B that is not packed.
 func (g *gemmRun) convert(w *Workers, s *gemmScratch) {
 	g.plain = g.one
-	g.one.a = g.roomForWords(s, &g.quant)
+	g.one.a = g.roomForWords(s, &g.quant, g.m)
 	if blocks := min(g.m*g.numbers/convertLeast, 8*w.Limit()); w.Limit() > 1 && blocks > 1 {
 		g.blockA = ceilDiv(g.m, blocks)
 		w.For(ceilDiv(g.m, g.blockA), g.convertTask)
@@ -191,14 +202,14 @@ func (g *gemmRun) scaleGroup(i int) {
 	g.word.scaleColumns(&g.quant, g.one.b, g.numbers, i*groupWidth, min((i+1)*groupWidth, g.n))
 }
 
-// roomForWords returns a matrix for the words of A in scratch.
-func (g *gemmRun) roomForWords(s *gemmScratch, q *quantized) Matrix {
+// roomForWords returns a matrix for the words of some rows of A in scratch.
+func (g *gemmRun) roomForWords(s *gemmScratch, q *quantized, rows int) Matrix {
 	pitch := g.wordPitch()
-	s.words = grow(s.words, g.m*pitch)
+	s.words = grow(s.words, rows*pitch)
 	if g.word.integers {
-		s.scales = grow(s.scales, g.m+2*g.n)
-		q.rows, q.cols, q.inverses = s.scales[:g.m], s.scales[g.m:][:g.n], s.scales[g.m+g.n:][:g.n]
-		sums := g.m * ceilDiv(g.numbers, intSegment)
+		s.scales = grow(s.scales, rows+2*g.n)
+		q.rows, q.cols, q.inverses = s.scales[:rows], s.scales[rows:][:g.n], s.scales[rows+g.n:][:g.n]
+		sums := rows * ceilDiv(g.numbers, intSegment)
 		if cap(s.sums) < sums {
 			s.sums = make([]int32, sums)
 		}
@@ -210,11 +221,16 @@ func (g *gemmRun) roomForWords(s *gemmScratch, q *quantized) Matrix {
 	return Matrix{Data: s.words, Stride: pitch}
 }
 
-// convertOne makes the words of one problem's rows i0 to i1 and the scales of its columns j0 to j1. They replace o.a.
+// convertOne makes the words of a problem's rows i0 to i1 and the scales of its columns j0 to j1. o becomes the problem
+// of these rows alone.
 func (g *gemmRun) convertOne(s *gemmScratch, o *gemmOperands, i0, i1, j0, j1 int) {
+	if g.k > 0 {
+		o.a.Data = o.a.at(i0, 0)
+	}
+	o.c = o.c[i0*o.ldc:]
 	a := o.a
-	o.a = g.roomForWords(s, &s.quant)
-	g.convertRows(s, &s.quant, o.a, a, i0, i1)
+	o.a = g.roomForWords(s, &s.quant, i1-i0)
+	g.convertRows(s, &s.quant, o.a, a, 0, i1-i0)
 	if g.word.integers {
 		g.word.scaleColumns(&s.quant, o.b, g.numbers, j0, j1)
 	}
@@ -236,7 +252,7 @@ func (g *gemmRun) convertRows(s *gemmScratch, q *quantized, words, a Matrix, i0,
 		q.rows[i], inverse = scales(x.most(src))
 		for at := 0; at < n; at += intSegment {
 			end := min(at+intSegment, n)
-			q.sums[at/intSegment*g.m+i] = x.offset * x.row(dst[x.count(at):x.count(end)], src[at:end], inverse, 0)
+			q.sums[at/intSegment*len(q.rows)+i] = x.offset * x.row(dst[x.count(at):x.count(end)], src[at:end], inverse, 0)
 		}
 	}
 	if !a.Trans {
@@ -332,7 +348,7 @@ func (s *gemmScratch) keep(o *gemmOperands, i0, i1, j0, j1 int) {
 func (g *gemmRun) scaleSums(q *quantized, segment int, o *gemmOperands, i0, i1, j0, j1 int, kept []float32, k0, l0, l1 int) {
 	for i := i0; i < i1; i++ {
 		c := o.c[i*o.ldc+j0:][:j1-j0]
-		g.word.scale(c, q.sums[segment*g.m+i], q.rows[i], q.cols[j0:j1])
+		g.word.scale(c, q.sums[segment*len(q.rows)+i], q.rows[i], q.cols[j0:j1])
 		if kept != nil {
 			Add(c, kept[(i-k0)*(l1-l0)+j0-l0:][:j1-j0], c)
 		}

@@ -59,6 +59,11 @@ var (
 		panel: func(dst, src []float32, stride, k, cols int) {
 			bf16Panel512(&dst[0], &src[0], 4*stride, k, cols)
 		},
+		pixels: func(dst []float32, src [][]float32, _ []float32) {
+			if len(dst) > 0 {
+				bf16Pixels512(&dst[0], &src[0][0], &src[len(src)-1][0], len(dst), len(src)-1)
+			}
+		},
 	}
 
 	// VPDPBUSD has four times the products. It wants B without a sign: 128 is added to its integers.
@@ -80,6 +85,16 @@ var (
 			}
 			return int8Row512(&dst[0], &src[0], len(src), inverse, flip)
 		},
+		pixels: func(dst []float32, src [][]float32, inverses []float32) {
+			if len(dst) == 0 {
+				return
+			}
+			var rows [pixelMost]*float32
+			for q := range rows {
+				rows[q] = &src[min(q, len(src)-1)][0]
+			}
+			int8Pixels512(&dst[0], &rows[0], &inverses[0], len(dst), len(src), 0x80808080)
+		},
 		integers: true,
 		flip:     0x80808080, offset: 128,
 		most:  most512Of,
@@ -100,6 +115,7 @@ var (
 			}
 		}, panels512[:], peak512m, peakInt16512Ops),
 		row:      int16Row256Of,
+		pixels:   int16PixelsGeneric,
 		integers: true,
 		most:     most512Of,
 		scale:    scale512Of,
@@ -115,6 +131,7 @@ var (
 			}
 		}, panels256[:], peak256q, peakInt8256Ops),
 		row:      int8Row256Of,
+		pixels:   int8PixelsGeneric(0x80808080),
 		integers: true,
 		flip:     0x80808080, offset: 128,
 		most:  most256Of,
@@ -130,6 +147,7 @@ var (
 			}
 		}, panelsInt16256[:], peak256m, peakInt16256Ops),
 		row:      int16Row256Of,
+		pixels:   int16PixelsGeneric,
 		integers: true,
 		most:     most256Of,
 		scale:    scale256Of,
@@ -180,4 +198,15 @@ func scale256Of(c []float32, less int32, row float32, cols []float32) {
 		c, cols = c[blocks*lanes256:], cols[blocks*lanes256:]
 	}
 	scaleGeneric(c, less, row, cols)
+}
+
+// mostRows is LargestRows where there is a kernel of it.
+func mostRows(dst, x []float32) bool {
+	if level != AVX512 {
+		return false
+	}
+	if len(dst) > 0 {
+		mostRows512(&dst[0], &x[0], len(dst))
+	}
+	return true
 }

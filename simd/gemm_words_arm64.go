@@ -53,6 +53,7 @@ var (
 		name: "neon-dotprod", numbers: 4, words: 1, block: wordBlock, chain: wordBlock,
 		kern:     gemmNEON.asWords(productSdot.multiply, nil, peakSdot, peakSdotOps),
 		row:      int8RowOf,
+		pixels:   int8PixelsGeneric(0),
 		integers: true,
 		most:     mostOf,
 		scale:    scaleSumsOf,
@@ -61,6 +62,7 @@ var (
 		name: "neon, products of 16 bits", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern:     gemmNEON.asWords(productSmlal.multiply, nil, peakSmlal, peakSmlalOps),
 		row:      int16RowOf,
+		pixels:   int16PixelsGeneric,
 		integers: true,
 		most:     mostOf,
 		scale:    scaleSumsOf,
@@ -166,3 +168,6 @@ func scaleSumsOf(c []float32, less int32, row float32, cols []float32) {
 	}
 	scaleGeneric(c, less, row, cols)
 }
+
+// mostRows is LargestRows where there is a kernel of it.
+func mostRows(dst, x []float32) bool { return false }

@@ -10,6 +10,7 @@ var int8Generic = &wordKernel{
 	name: "generic", kern: gemmGeneric.asWords(multiplyInt8Generic, nil, peakGeneric, gemmGeneric.peakFlops), numbers: 4, words: 1,
 	block: wordBlock, chain: wordBlock,
 	row:      int8RowGeneric,
+	pixels:   int8PixelsGeneric(0),
 	integers: true,
 	most:     mostGeneric,
 	scale:    scaleGeneric,

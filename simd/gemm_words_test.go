@@ -309,3 +309,41 @@ func TestWordsOfManyRows(t *testing.T) {
 		}
 	}
 }
+
+// A batch of tall products makes words of some rows at a time, in each task. Each C has the bits of a product of its own.
+func TestWordsOfTallBatches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	const count, m, n, k = 2, 9000, 3, 3000
+	a, b := randomFloats(count*m*k, 1), randomFloats(n*k, 2)
+	for _, x := range []Math{BF16, Int8} {
+		for _, trans := range []bool{false, true} {
+			view := func(i int) Matrix {
+				if trans {
+					return Matrix{a[i*m*k:][:m*k], m, true}
+				}
+				return Matrix{a[i*m*k:][:m*k], k, false}
+			}
+			cs := randomFloats(count*m*n, 3)
+			want := slices.Clone(cs)
+			free := gemmScratches.free
+			gemmScratches.free = nil
+			x.GemmBatch(NewWorkers(2), count, m, n, k, .5, func(i int) (Matrix, Matrix, []float32, int) {
+				return view(i), Matrix{b, k, true}, cs[i*m*n:], n
+			})
+			for _, s := range gemmScratches.free {
+				if size := cap(s.words); size > batchWords {
+					t.Errorf("%v: scratch of %d words in one task, of at most %d", x, size, batchWords)
+				}
+			}
+			gemmScratches.free = free
+			for i := range count {
+				x.Gemm(nil, m, n, k, view(i), Matrix{b, k, true}, .5, want[i*m*n:], n, nil)
+			}
+			if !slices.Equal(cs, want) {
+				t.Errorf("%v, transposed %t: a batch differs from products one by one", x, trans)
+			}
+		}
+	}
+}

@@ -40,7 +40,7 @@ const winogradPlanes = 16
 //
 // src is [images, In, Height, Width], weights has s.Weights() elements, and dst is [images, Out, Rows, Columns]. The
 // result is added to dst if add is set. ep lists the steps that follow, or is nil. Its Residual and Pre have the layout of
-// dst; its strides do not count. WinogradConv panics when a slice is too short, a size is negative, or ep has a Bias or a
+// dst; its strides do not count. WinogradConv panics when a slice is too short, a size is negative, or ep has a Bias, a Scale or a
 // Residual without ResidualFirst. dst must not overlap the other slices.
 func WinogradConv(w *Workers, dst, src, weights []float32, images int, add bool, ep *Epilogue, s *WinogradShape) {
 	const name = "WinogradConv"
@@ -49,7 +49,7 @@ func WinogradConv(w *Workers, dst, src, weights []float32, images int, add bool,
 	atLeast(name, "src", len(src), images*s.In*s.Height*s.Width)
 	atLeast(name, "weights", len(weights), s.Weights())
 	if ep != nil {
-		if ep.Bias != nil || ep.Residual != nil && !ep.ResidualFirst {
+		if ep.Bias != nil || ep.Scale != nil || ep.Residual != nil && !ep.ResidualFirst {
 			panic(fmt.Sprintf("simd: %s: expected an epilogue with a RowBias, and with a residual before the activation", name))
 		}
 		if ep.RowBias != nil {

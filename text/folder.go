@@ -20,14 +20,14 @@ import (
 // OpenOptions say how a folder is opened. The zero value does as transformers does.
 type OpenOptions struct {
 	// OpenAI encodes for CLIP by the rules of OpenAI's code instead of transformers': HTML entities are unescaped,
-	// white space becomes one space, and there is no NFC. Text that ftfy would repair is not repaired.
+	// white space becomes one space, and the library ftfy repairs texts before: “ becomes ", the ligature ﬁ becomes
+	// fi, and sÃ³ becomes só. Offsets then count in the cleaned text, here and for the two options below.
 	OpenAI bool
 	// Canonical cleans texts as open_clip does for SigLIP, before the tokenizer. HTML entities are unescaped, ASCII
-	// punctuation is removed, letters become lower case, and white space becomes one space. Text that ftfy would repair
-	// is not repaired.
+	// punctuation is removed, letters become lower case, and white space becomes one space, after the repairs of ftfy.
 	Canonical bool
 	// Whitespace cleans texts as open_clip does for tokenizers of transformers: HTML entities are unescaped, and white
-	// space becomes one space. Text that ftfy would repair is not repaired.
+	// space becomes one space, after the repairs of ftfy.
 	Whitespace bool
 	// ModelType is the model_type of a folder whose config.json states none, as the oldest do. It chooses the class of the
 	// tokenizer where the folder does not.

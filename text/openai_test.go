@@ -1,16 +1,50 @@
 package text
 
-import "testing"
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"testing"
 
-// TestUnescape holds results of html.unescape of Python 3.11.
-func TestUnescape(t *testing.T) {
-	for in, want := range map[string]string{
-		"&amp;lt; &lt &notit; &#65;&#x41 &#X42;": "&lt; < ¬it; AA B", "&#0;&#xD800;&#x110000;": "\uFFFD\uFFFD\uFFFD",
-		"a&#1;b&#x7f;c&#xFDD0;d&#x1FFFF;e": "abcde", "&#128;&#x99;": "€™", "&#99999999999999999999;": "\uFFFD", "&#4294967361;": "\uFFFD",
-		"&#9;&#10;&#12;&#13;": "\t\n\f\r", "&#;&#x;&": "&#;&#x;&", "&#38;amp;": "&amp;", "&#11;|&#28;": "|",
-	} {
-		if got := unescape(in); got != want {
-			t.Errorf("%q: %q, expected %q", in, got, want)
+	"github.com/fovea-ml/fovea/internal/test/oracle"
+)
+
+// TestOpenCLIP compares with the tokenizer of open_clip on random texts, and with its texts for other tokenizers. It
+// needs FOVEA_PYTHON; FOVEA_SEED chooses other texts.
+func TestOpenCLIP(t *testing.T) {
+	folder, seed := t.TempDir(), "5"
+	if s := os.Getenv("FOVEA_SEED"); s != "" {
+		seed = s
+	}
+	out := oracle.Run(t, "open_clip", "text_ftfy.py", "clip", folder, seed, "1000")
+	tok, err := OpenDir(folder, OpenOptions{OpenAI: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range bytes.Lines(out) {
+		var text, whitespace, canonical string
+		var ids []int
+		if err := json.Unmarshal(line, &[]any{&text, &ids, &whitespace, &canonical}); err != nil {
+			t.Fatal(err)
 		}
+		n++
+		e, err := tok.Encode(text, Options{NoSpecial: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(e.IDs, ids) {
+			t.Errorf("%+q: expected %v, found %v %q", text, ids, e.IDs, e.Tokens)
+		}
+		if got := cleanWhitespace(text); got != whitespace {
+			t.Errorf("whitespace of %+q: expected %+q, found %+q", text, whitespace, got)
+		}
+		if got := cleanCanonical(text); got != canonical {
+			t.Errorf("canonicalize of %+q: expected %+q, found %+q", text, canonical, got)
+		}
+	}
+	if n != 1000 {
+		t.Errorf("compared %d texts", n)
 	}
 }

@@ -6,6 +6,7 @@ the height and width of each image in them.
 
 import math
 
+import numpy
 import torch
 import torchvision.ops
 from torchvision.models import resnet
@@ -158,6 +159,9 @@ class YOLOv1(torch.nn.Module):
         body, width = config["backbone_config"], config["head_channels"]
         self.classes, self.least, self.overlap = plan["classes"], plan["score"], plan["overlap"]
         self.grid, self.boxes, self.size = config["grid_size"], config["boxes_per_cell"], config["image_size"]
+        self.notes, self.steps = [], 0
+        # What Fovea's side predicts in each step, where ties are to be decided alike.
+        self.other = numpy.fromfile(plan["predictions"], "<f4") if plan["predictions"] else None
         self.backbone = torch.nn.ModuleDict({"body": Body(body)})
         self.convs = torch.nn.Sequential(*[Unit(body["hidden_sizes"][-1] if i == 0 else width, width) for i in range(4)])
         self.cells = torch.nn.Conv2d(width, 5 * self.boxes + self.classes, 1)
@@ -176,8 +180,12 @@ class YOLOv1(torch.nn.Module):
         y = self(pixels)
         target, weight, n = torch.zeros(y.shape), torch.zeros(y.shape), 5 * self.boxes
         weight[:, :, 4:n:5] = 0.5
-        found = y.detach().cpu()[:, :, :n].unflatten(2, (self.boxes, 5))
-        found = torch.stack(self.decode(found.unbind(3), torch.arange(y.shape[1])[:, None]), 3)
+        predictions = other = y.detach().cpu()
+        if self.other is not None:
+            part, self.other = numpy.split(self.other, [y.numel()])
+            other = torch.from_numpy(part).view(y.shape)
+        self.steps += 1
+        found, there = self.corners(predictions), self.corners(other)
         for i, o in enumerate(objects):
             taken, boxes = set(), o["boxes"].cpu() / self.size
             middle = spread(boxes)[:, :2] * self.grid
@@ -187,15 +195,30 @@ class YOLOv1(torch.nn.Module):
                 if cell in taken:
                     continue
                 taken.add(cell)
-                overlap = torchvision.ops.box_iou(found[i, cell], box[None])[:, 0]
-                far = ((spread(found[i, cell]) - spread(box)) ** 2).sum(1)
-                best = overlap.argmax() if overlap.max() > 0 else far.argmin()
+                best, overlap = choose(found[i, cell], box)
+                if choose(there[i, cell], box)[0] != best:
+                    best = self.tie(predictions[i], other[i], cell, box, best)
                 at = slice(5 * best, 5 * best + 5)
                 target[i, cell, at] = torch.cat([place - torch.tensor([column, row]), (box[2:] - box[:2]).sqrt(), overlap[best, None]])
                 weight[i, cell, at] = torch.tensor([5.0, 5, 5, 5, 1])
                 target[i, cell, n + label] = 1
                 weight[i, cell, n:] = 1
         return (weight.to(y.device) * (y - target.to(y.device)) ** 2).sum() / len(y)
+
+    def corners(self, y):
+        """Returns the corners of the boxes of predictions, [..., cells, values]: [..., cells, boxes, 4]."""
+        found = y[..., :5 * self.boxes].unflatten(-1, (self.boxes, 5))
+        return torch.stack(self.decode(found.unbind(-1), torch.arange(y.shape[-2])[:, None]), -1)
+
+    def tie(self, predictions, other, cell, box, best):
+        """Returns the box that Fovea's side takes if two fit an object equally well, and notes that."""
+        overlaps = [choose(self.corners(of.to(kind))[cell], box.to(kind))[1] for of in (predictions, other) for kind in (torch.float32, torch.float64)]
+        if max(o.max() - o.min() for o in overlaps) > 1e-5:
+            return best
+        values = [", ".join(f"{v:.9f}" for v in o.tolist()) for o in overlaps]
+        self.notes.append(f"step {self.steps}, cell {cell}: the boxes' IoUs with an object are {values[0]} with PyTorch (in float64 {values[1]}) "
+                          f"and {values[2]} with Fovea (in float64 {values[3]}); both take Fovea's choice")
+        return choose(self.corners(other)[cell], box)[0]
 
     def detect(self, pixels, sizes):
         found = []
@@ -213,6 +236,13 @@ class YOLOv1(torch.nn.Module):
             kept = kept[scores[kept].argsort(descending=True)][:100]
             found.append(inside(boxes[kept], k[kept], scores[kept], height, width))
         return found
+
+
+def choose(found, box):
+    """Returns which of the boxes of a cell predicts an object, and their overlaps with it."""
+    overlap = torchvision.ops.box_iou(found, box[None])[:, 0]
+    far = ((spread(found) - spread(box)) ** 2).sum(1)
+    return int(overlap.argmax() if overlap.max() > 0 else far.argmin()), overlap
 
 
 def spread(boxes):

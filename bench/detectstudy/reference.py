@@ -4,7 +4,7 @@
 
 The plan, written by torch.go, names a file of weights and the learning rate of each step. Batches come from standard input:
 those for testing, and then one for each step. The detectors are in detectors.py. The script writes detections in the test
-images in COCO's format of results, and prints {"losses", "versions"} as JSON.
+images in COCO's format of results, and prints {"losses", "notes", "versions"} as JSON.
 """
 
 import json
@@ -81,4 +81,4 @@ for step, rate in enumerate(plan["rates"], 1):
         detect(plan["measure"][str(step)])
 where = torch.cuda.get_device_name() if device.type == "cuda" else "the processor"
 versions = f"PyTorch {torch.__version__} and torchvision {torchvision.__version__} on {where}"
-print(json.dumps({"losses": torch.stack(losses).tolist(), "versions": versions}))
+print(json.dumps({"losses": torch.stack(losses).tolist(), "notes": getattr(model, "notes", []), "versions": versions}))

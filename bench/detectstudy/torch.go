@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log"
 	"os"
 	"path/filepath"
@@ -21,10 +22,11 @@ type plan struct {
 	Model   string         `json:"model"`
 	Config  detect.Config  `json:"config"`
 	Classes int            `json:"classes"`
-	Weights string         `json:"weights"` // file of the initial weights
-	Tests   int            `json:"tests"`   // batches for testing, which come first
-	Rates   []float64      `json:"rates"`   // of each step
-	Measure map[int]string `json:"measure"` // files for the detections in the test images, by the number of steps before
+	Weights string         `json:"weights"`     // file of the initial weights
+	Others  string         `json:"predictions"` // file of Fovea's predictions in each step, or ""
+	Tests   int            `json:"tests"`       // batches for testing, which come first
+	Rates   []float64      `json:"rates"`       // of each step
+	Measure map[int]string `json:"measure"`     // files for the detections in the test images, by the number of steps before
 	Decay   float64        `json:"decay"`
 	Clip    float64        `json:"clip"`
 	SGD     float64        `json:"sgd"`     // momentum of SGD, or 0 for AdamW
@@ -70,6 +72,9 @@ func (r run) torch(ctx context.Context) (study.Outcome, error) {
 	}
 	if r.seed == 0 {
 		p.Rates, p.Device, p.SGD = p.Rates[:steps], "cpu", momentum
+		if _, ok := m.Network.(*detect.YOLOv1); ok {
+			p.Others = r.predictions()
+		}
 	}
 	o, err = study.Reference(ctx, r.python, r.script, r.file()+"-plan.json", p, func(w io.Writer) error { return r.feed(ctx, w, m, len(p.Rates)) })
 	if err != nil {
@@ -109,25 +114,36 @@ func (r run) feed(ctx context.Context, w io.Writer, m *detect.Model, steps int) 
 			images = nil
 		}
 	}
-	l, err := m.Loader(r.cells.train, r.options())
-	if err != nil {
-		return err
-	}
-	for step := 0; step < steps; {
-		for s, err := range l.EpochFrom(ctx, step/l.Batches(), 0) {
-			if err != nil {
-				return err
-			}
-			if step == steps {
-				break
-			}
-			if err := write(b, s); err != nil {
-				return err
-			}
-			step++
+	for s, err := range r.batches(ctx, m, steps) {
+		if err != nil {
+			return err
+		}
+		if err := write(b, s); err != nil {
+			return err
 		}
 	}
 	return b.Flush()
+}
+
+// batches yields the batches of the first steps. An error is the last thing it yields.
+func (r run) batches(ctx context.Context, m *detect.Model, steps int) iter.Seq2[*detect.Samples, error] {
+	return func(yield func(*detect.Samples, error) bool) {
+		l, err := m.Loader(r.cells.train, r.options())
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for step := 0; step < steps; {
+			for s, err := range l.EpochFrom(ctx, step/l.Batches(), 0) {
+				if step == steps {
+					break
+				}
+				if step++; !yield(s, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // write writes a batch: its shape, the size and the number of objects of each image, pixels, boxes and classes.

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"iter"
 	"log"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/bench/internal/study"
 	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/models/backbone"
@@ -106,6 +110,9 @@ func (r run) file() string {
 	return filepath.Join(r.out, r.name+"-"+name)
 }
 
+// predictions is the file of what YOLOv1 predicts in each of the steps that are compared.
+func (r run) predictions() string { return r.file() + "-predictions" }
+
 // both returns the outcomes of both sides.
 func (r run) both(ctx context.Context) (ours, theirs study.Outcome, err error) {
 	return study.Both(r.file(), func() (study.Outcome, error) { return r.fovea(ctx) }, func() (study.Outcome, error) { return r.torch(ctx) })
@@ -166,8 +173,33 @@ func (r run) fovea(ctx context.Context) (study.Outcome, error) {
 		groups := train.Groups(nn.Parameters(m), train.GroupOptions{WeightDecay: weightDecay})
 		c.Optimizer = train.NewSGD(groups, train.SGDOptions{Momentum: momentum})
 	}
+	predict := func() error { return nil }
+	if d, ok := m.Network.(*detect.YOLOv1); ok && r.seed == 0 {
+		next, stop := iter.Pull2(r.batches(ctx, m, steps))
+		defer stop()
+		file, err := os.Create(r.predictions())
+		if err != nil {
+			return o, err
+		}
+		defer file.Close()
+		predict = func() error {
+			s, err, ok := next()
+			if !ok || err != nil {
+				return err
+			}
+			tape := autograd.NewTape(autograd.Options{Training: true, Workers: m.Workers})
+			defer tape.Reset()
+			return binary.Write(file, binary.LittleEndian, d.Forward(s.Batch(tape).Pixels).Floats(nil))
+		}
+	}
+	if err := predict(); err != nil {
+		return o, err
+	}
 	c.OnStep = func(s train.Record) error {
 		o.Losses = append(o.Losses, s.Loss)
+		if err := predict(); err != nil {
+			return err
+		}
 		if s.Step%100 == 0 {
 			log.Printf("%s, Fovea, seed %d: step %d of %d, loss %.3f", r.name, r.seed, s.Step, s.Steps, s.Loss)
 		}

@@ -8,15 +8,16 @@ import (
 
 // result is the value that -json prints.
 type result struct {
-	Loss      []console.Number `json:"loss"`
-	ZeroShot  *console.Number  `json:"zeroshot_accuracy"` // with prompts that training did not use
-	Seen      *console.Number  `json:"seen_prompts_accuracy"`
-	Linear    *console.Number  `json:"linear_accuracy"`
-	Pixels    *console.Number  `json:"pixels_accuracy"`
-	Chance    *console.Number  `json:"chance_accuracy"`
-	Retrieval *retrieval       `json:"retrieval"`
-	Before    *console.Number  `json:"before"` // zeroshot_accuracy, or recall@1 of images by captions, of the model of -init
-	Out       console.Name     `json:"out"`
+	Loss      []console.Number    `json:"loss"`
+	ZeroShot  *console.Number     `json:"zeroshot_accuracy"` // with prompts that training did not use
+	Seen      *console.Number     `json:"seen_prompts_accuracy"`
+	Linear    *console.Number     `json:"linear_accuracy"`
+	Pixels    *console.Number     `json:"pixels_accuracy"`
+	Chance    *console.Number     `json:"chance_accuracy"`
+	Retrieval *retrieval          `json:"retrieval"`
+	Before    *console.Number     `json:"before"` // zeroshot_accuracy, or recall@1 of images by captions, of the model of -init
+	Math      *console.Arithmetic `json:"math,omitempty"`
+	Out       console.Name        `json:"out"`
 }
 
 // retrieval holds recall@k by k.
@@ -28,8 +29,8 @@ type retrieval struct {
 }
 
 // resultOf converts an outcome for -json.
-func resultOf(o *outcome, out string) result {
-	r := result{Loss: []console.Number{}, Out: console.Name(out)}
+func resultOf(o *outcome, s *settings) result {
+	r := result{Loss: []console.Number{}, Math: console.ArithmeticOf(s.Math), Out: console.Name(s.Out)}
 	for _, l := range o.Loss {
 		r.Loss = append(r.Loss, console.Number(l))
 	}

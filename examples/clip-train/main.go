@@ -27,6 +27,6 @@ func execute(ctx context.Context, r *run, stdout, stderr io.Writer) error {
 		if err != nil {
 			return nil, err
 		}
-		return resultOf(o, r.settings.Out), nil
+		return resultOf(o, &r.settings), nil
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/mae/fashion"
 	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -37,7 +38,7 @@ func tinyRun(t testing.TB, out string, steps int) *run {
 func TestRun(t *testing.T) {
 	r := tinyRun(t, t.TempDir(), 80)
 	var stdout, stderr bytes.Buffer
-	r.settings.JSON = true
+	r.settings.JSON, r.settings.Math = true, simd.BF16
 	if err := execute(t.Context(), r, &stdout, &stderr); err != nil {
 		t.Fatal(err)
 	}
@@ -48,12 +49,13 @@ func TestRun(t *testing.T) {
 		Linear, Pixels float64
 		Chance         float64 `json:"chance_accuracy"`
 		Retrieval      any
+		Math           console.Arithmetic
 		Out            string
 	}
 	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
 		t.Fatalf("%v: %s", err, &stdout)
 	}
-	if n := len(got.Loss); n != 8 || got.Loss[n-1] > got.Loss[0]-0.1 || got.Zeroshot < 0.25 || got.Seen < 0.25 || got.Chance != 0.1 || got.Retrieval != nil {
+	if n := len(got.Loss); n != 8 || got.Loss[n-1] > got.Loss[0]-0.1 || got.Zeroshot < 0.25 || got.Seen < 0.25 || got.Chance != 0.1 || got.Retrieval != nil || got.Math != *console.ArithmeticOf(simd.BF16) {
 		t.Errorf("found %s", &stdout)
 	}
 	for _, want := range []string{"160 training images with captions, 100 test images", "a CLIP of", "zero-shot, 5 prompts not seen in training", "logistic regression on pixels", "guessing"} {
@@ -164,7 +166,7 @@ func TestFurther(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := len(o.Loss) - 1
-	if again.Before == nil || *again.Before != o.Accuracies.Unseen || again.Loss[0] > o.Loss[last]+0.2 || len(again.Loss) != 2 || resultOf(again, "").Before == nil {
+	if again.Before == nil || *again.Before != o.Accuracies.Unseen || again.Loss[0] > o.Loss[last]+0.2 || len(again.Loss) != 2 || resultOf(again, &settings{}).Before == nil {
 		t.Errorf("found the losses %v from %v on, and the accuracy %v before, expected %v", again.Loss, o.Loss[last], again.Before, o.Accuracies.Unseen)
 	}
 	bare := tinyRun(t, t.TempDir(), 40)

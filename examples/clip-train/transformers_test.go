@@ -15,9 +15,6 @@ import (
 
 // TestTransformers loads a trained model and its tokenizer with transformers, and compares tokens and logits.
 func TestTransformers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Python")
-	}
 	r := tinyRun(t, t.TempDir(), 10)
 	reference := oracle.Command(t, "torch, transformers and Pillow", "check_clip_train.py", r.settings.Out)
 	if _, err := r.do(t.Context()); err != nil {

@@ -23,6 +23,7 @@ type result struct {
 	BaseAP50   console.Number              `json:"baseline_ap50"`
 	Threshold  console.Number              `json:"threshold"`
 	Confusion  [][]int                     `json:"confusion"` // a row for each label, a column for each prediction; the last are the background
+	Math       *console.Arithmetic         `json:"math,omitempty"`
 	Out        console.Name                `json:"out"`
 }
 
@@ -35,7 +36,7 @@ func (r *run) result(o *outcome) result {
 		TestAP: console.Number(o.test.AP), TestAP50: console.Number(o.test.AP50), TestAP75: console.Number(o.test.AP75),
 		ClassAP50: make([]*console.Number, len(c.train.Classes())),
 		BaseAP:    console.Number(o.baseline.AP), BaseAP50: console.Number(o.baseline.AP50),
-		Threshold: console.Number(o.threshold), Confusion: o.confusion.Rows(), Out: console.Name(r.settings.Out),
+		Threshold: console.Number(o.threshold), Confusion: o.confusion.Rows(), Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
 	}
 	for _, epoch := range r.history.AP {
 		out.AP, out.AP50 = append(out.AP, console.Number(epoch[0])), append(out.AP50, console.Number(epoch[1]))

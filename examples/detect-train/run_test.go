@@ -16,6 +16,7 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/detect"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
 )
@@ -85,7 +86,7 @@ func TestRun(t *testing.T) {
 		t.Skip("trains for some seconds")
 	}
 	r := tinyRun(shapes(t, 60), filepath.Join(t.TempDir(), "new"))
-	r.settings.Epochs, r.settings.EMA, r.settings.JSON = 14, true, true
+	r.settings.Epochs, r.settings.EMA, r.settings.JSON, r.settings.Math = 14, true, true, simd.BF16
 	var stdout, stderr bytes.Buffer
 	if err := execute(t.Context(), r, &stdout, &stderr); err != nil {
 		t.Fatal(err)
@@ -103,12 +104,13 @@ func TestRun(t *testing.T) {
 		Best                    int
 		Threshold               float64
 		Confusion               [][]int
+		Math                    console.Arithmetic
 	}
 	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
 		t.Fatalf("%v: %s", err, &stdout)
 	}
 	if got.Model != "fcos" || got.Train+got.Validation+got.Test != 60 || len(got.Loss) != 14 || len(got.AP) != 14 || len(got.Parts) != 3 || len(got.Parts["box"]) != 14 ||
-		got.Loss[13] > 0.8*got.Loss[0] || got.AP50 <= got.Baseline || got.AP50 < 0.2 || len(got.ClassAP50) != 2 || got.Best < 1 || got.Threshold <= 0 || len(got.Confusion) != 3 {
+		got.Loss[13] > 0.8*got.Loss[0] || got.AP50 <= got.Baseline || got.AP50 < 0.2 || len(got.ClassAP50) != 2 || got.Best < 1 || got.Threshold <= 0 || len(got.Confusion) != 3 || got.Math != *console.ArithmeticOf(simd.BF16) {
 		t.Errorf("found %s", &stdout)
 	}
 	for i, sum := range got.Loss {
@@ -135,7 +137,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Options, r.model = first.Options, m
+	m.Options, m.Math, r.model = first.Options, first.Math, m
 	if _, after, err := r.evaluate(t.Context(), r.corpus.test); err != nil || !slices.Equal(before, after) {
 		t.Errorf("the saved model finds other boxes, %v", err)
 	}

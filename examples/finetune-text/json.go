@@ -6,21 +6,22 @@ import (
 
 // result is the value that -json prints.
 type result struct {
-	Classes    []string          `json:"classes"`
-	Train      int               `json:"train"`
-	Validation int               `json:"validation"`
-	Test       int               `json:"test"`
-	Loss       []console.Number  `json:"loss"`
-	Scores     []console.Number  `json:"validation_accuracy"` // mean over classes with -balance
-	Best       int               `json:"best_epoch"`          // from 1
-	Accuracy   console.Number    `json:"accuracy"`
-	Interval   [2]console.Number `json:"interval"`
-	Balanced   console.Number    `json:"balanced_accuracy"`
-	MacroF1    console.Number    `json:"macro_f1"`
-	Words      console.Number    `json:"words_accuracy"`
-	Majority   console.Number    `json:"majority_accuracy"`
-	Confusion  [][]int           `json:"confusion"` // a row for each label, a column for each prediction
-	Out        console.Name      `json:"out"`
+	Classes    []string            `json:"classes"`
+	Train      int                 `json:"train"`
+	Validation int                 `json:"validation"`
+	Test       int                 `json:"test"`
+	Loss       []console.Number    `json:"loss"`
+	Scores     []console.Number    `json:"validation_accuracy"` // mean over classes with -balance
+	Best       int                 `json:"best_epoch"`          // from 1
+	Accuracy   console.Number      `json:"accuracy"`
+	Interval   [2]console.Number   `json:"interval"`
+	Balanced   console.Number      `json:"balanced_accuracy"`
+	MacroF1    console.Number      `json:"macro_f1"`
+	Words      console.Number      `json:"words_accuracy"`
+	Majority   console.Number      `json:"majority_accuracy"`
+	Confusion  [][]int             `json:"confusion"` // a row for each label, a column for each prediction
+	Math       *console.Arithmetic `json:"math,omitempty"`
+	Out        console.Name        `json:"out"`
 }
 
 // result converts an outcome for -json.
@@ -31,6 +32,6 @@ func (r *run) result(o *outcome) result {
 		Loss: console.Numbers(o.training.Losses), Scores: console.Numbers(o.training.Scores), Best: o.training.Best + 1,
 		Accuracy: console.Number(c.Accuracy()), Interval: [2]console.Number{console.Number(o.test.low), console.Number(o.test.high)},
 		Balanced: console.Number(c.BalancedAccuracy()), MacroF1: console.Number(c.MacroF1()),
-		Words: console.Number(o.words), Majority: console.Number(o.majority), Confusion: c.Rows(), Out: console.Name(r.settings.Out),
+		Words: console.Number(o.words), Majority: console.Number(o.majority), Confusion: c.Rows(), Math: console.ArithmeticOf(r.settings.Math), Out: console.Name(r.settings.Out),
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/bert"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // tickets writes a table of texts of three kinds, which one word tells apart.
@@ -64,7 +65,7 @@ func TestRun(t *testing.T) {
 		more []string
 	}{
 		{first, []string{"-balance"}},
-		{second, []string{"-model", filepath.Join(first, "model"), "-lora", "4", "-test", data, "-epochs", "8"}},
+		{second, []string{"-model", filepath.Join(first, "model"), "-lora", "4", "-test", data, "-epochs", "8", "-math", "bf16"}},
 	} {
 		var stdout, stderr bytes.Buffer
 		if status := command(arguments(data, c.out, append(c.more, "-json")...), &stdout, &stderr); status != 0 {
@@ -79,6 +80,7 @@ func TestRun(t *testing.T) {
 			Accuracy, Words, Majority, Balanced float64
 			Interval                            []float64
 			Confusion                           [][]int
+			Math                                *console.Arithmetic
 			Out                                 string
 		}
 		text := strings.NewReplacer("words_accuracy", "words", "majority_accuracy", "majority", "balanced_accuracy", "balanced").Replace(stdout.String())
@@ -90,6 +92,9 @@ func TestRun(t *testing.T) {
 		}
 		if sum := r.Confusion[0][0] + r.Confusion[1][1] + r.Confusion[2][2]; float64(sum)/float64(r.Test) != r.Accuracy && fmt.Sprint(float32(sum)/float32(r.Test)) != fmt.Sprint(float32(r.Accuracy)) {
 			t.Errorf("an accuracy of %v and the confusion %v", r.Accuracy, r.Confusion)
+		}
+		if bf16 := slices.Contains(c.more, "bf16"); bf16 != (r.Math != nil) || bf16 && *r.Math != *console.ArithmeticOf(simd.BF16) {
+			t.Errorf("%q: found the math mode %+v", c.more, r.Math)
 		}
 		if r.Accuracy < 0.9 || r.Words < 0.6 || r.Majority > 0.7 || r.Interval[0] > r.Accuracy || r.Interval[1] < r.Accuracy {
 			t.Errorf("found %s\n%s", text, &stderr)

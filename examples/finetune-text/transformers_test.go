@@ -13,9 +13,6 @@ import (
 
 // TestTransformers loads a trained folder with transformers, and compares tokens and logits.
 func TestTransformers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Python")
-	}
 	data, dir := tickets(t), t.TempDir()
 	model := filepath.Join(dir, modelName)
 	reference := oracle.Command(t, "torch and transformers", "check_bert.py", model)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -74,6 +75,7 @@ type answer struct {
 	Pixels    float64 `json:"pixels_accuracy"`
 	Majority  float64 `json:"majority_accuracy"`
 	Confusion [][]int
+	Math      *console.Arithmetic
 	Out       string
 }
 
@@ -98,7 +100,7 @@ func TestMethods(t *testing.T) {
 		args []string
 	}{
 		{"head", []string{"-model", pretrained}},
-		{"lora", []string{"-model", pretrained, "-method", "lora", "-rate", "0.01", "-batch", "8"}},
+		{"lora", []string{"-model", pretrained, "-method", "lora", "-rate", "0.01", "-batch", "8", "-math", "bf16"}},
 		{"full", []string{"-model", pretrained, "-budget", "10m", "-rate", "0.003", "-batch", "8", "-balance"}},
 		{"strong", []string{"-model", pretrained, "-method", "full", "-rate", "0.003", "-batch", "8", "-augment", "strong", "-patience", "0", "-epochs", "40", "-recompute", "-freeze", "1"}},
 		{"scratch", []string{"-size", "8", "-epochs", "3", "-batch", "8"}},
@@ -119,6 +121,9 @@ func TestMethods(t *testing.T) {
 			}
 			if a.Method != method || math.Abs(float64(sum)/12-a.Accuracy) > 1e-6 || a.Accuracy < 0.8 || a.Majority > 0.34 || a.Pixels < 0.8 || a.Interval[0] > a.Accuracy || a.Interval[1] < a.Accuracy {
 				t.Errorf("found %+v\n%s", a, lines)
+			}
+			if bf16 := c.name == "lora"; bf16 != (a.Math != nil) || bf16 && *a.Math != *console.ArithmeticOf(simd.BF16) {
+				t.Errorf("found the math mode %+v", a.Math)
 			}
 			if want := map[string]int{"head": 3, "full": 3, "scratch": 1}[c.name]; len(a.Expected) != want {
 				t.Errorf("expected %d methods to be measured, found %+v", want, a.Expected)

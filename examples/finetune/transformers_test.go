@@ -13,11 +13,8 @@ import (
 
 // TestTransformers loads the folders of all methods with transformers, and compares the logits.
 func TestTransformers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Python")
-	}
+	oracle.Needs(t, "torch and transformers")
 	data, dir := paint(t, t.TempDir(), 8, "blood", "leaf"), t.TempDir()
-	oracle.Command(t, "torch and transformers", "check_models.py") // skips without Python
 	var saved []modeltest.Saved
 	for _, method := range methods {
 		out := filepath.Join(dir, method)

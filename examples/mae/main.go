@@ -32,7 +32,7 @@ func execute(ctx context.Context, r *run, stdout, stderr io.Writer) error {
 		if err != nil {
 			return nil, err
 		}
-		return resultOf(o, r.settings.Out), nil
+		return resultOf(o, &r.settings), nil
 	})
 }
 

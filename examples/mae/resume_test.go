@@ -27,7 +27,7 @@ func TestResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantJSON, _ := json.Marshal(resultOf(want, ""))
+	wantJSON, _ := json.Marshal(resultOf(want, &settings{}))
 
 	last := len(steps) - 1
 	for _, stops := range [][]string{
@@ -62,7 +62,7 @@ func TestResume(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if gotJSON, _ := json.Marshal(resultOf(got, "")); !bytes.Equal(gotJSON, wantJSON) {
+			if gotJSON, _ := json.Marshal(resultOf(got, &settings{})); !bytes.Equal(gotJSON, wantJSON) {
 				t.Errorf("%s, expected %s", gotJSON, wantJSON)
 			}
 			for _, name := range []string{"pretrained", "classifier", "selftrained", "scratch"} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"io"
 	"io/fs"
@@ -23,6 +24,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/hubtest"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // TestRun runs all phases and checks all results.
@@ -230,14 +232,18 @@ func TestJSON(t *testing.T) {
 		SelfTrain:    &learning{Tests: []measurement{{2, 1}}},
 		Baseline:     0.5, Neighbors: 0.25, Probe: 0.75,
 	}
-	got, err := json.Marshal(resultOf(o, `a "b"`))
+	got, err := json.Marshal(resultOf(o, &settings{Out: `a "b"`}))
 	want := `{"pretrain_loss":[0.33333334,null,null,1e-09],"finetune_accuracy":0.875,"scratch_accuracy":0.33333334,"baseline_accuracy":0.5,"neighbors_accuracy":0.25,"probe_accuracy":0.75,"selftrain_accuracy":1,"out":"a \"b\""}`
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nexpected\n%s", err, got, want)
 	}
 	o.PretrainLoss = nil
-	if got, _ := json.Marshal(resultOf(o, "x")); !bytes.HasPrefix(got, []byte(`{"pretrain_loss":[],`)) {
+	if got, _ := json.Marshal(resultOf(o, &settings{})); !bytes.HasPrefix(got, []byte(`{"pretrain_loss":[],`)) {
 		t.Errorf("without pre-training: %s", got)
+	}
+	want = fmt.Sprintf(`,"math":{"mode":"bf16","kernel":%q},"out":""}`, simd.BF16.Kernel())
+	if got, _ := json.Marshal(resultOf(o, &settings{Math: simd.BF16})); !bytes.HasSuffix(got, []byte(want)) {
+		t.Errorf("in bf16: %s, expected the end %s", got, want)
 	}
 }
 

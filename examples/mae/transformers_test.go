@@ -17,9 +17,6 @@ import (
 
 // TestTransformers loads the saved models with transformers and compares the outputs.
 func TestTransformers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Python")
-	}
 	r := tinyRun(t.TempDir())
 	r.recipe.Pooling = "" // transformers has the class token alone
 	reference := oracle.Command(t, "torch, transformers and Pillow", "check_mae.py", r.settings.Out)

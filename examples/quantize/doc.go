@@ -3,11 +3,12 @@
 //	go run ./examples/quantize -model sentence-transformers/all-MiniLM-L6-v2 -out minilm-int8
 //	go run ./examples/quantize -model google/vit-base-patch16-224 -out vit-int8 -data photographs
 //	go run ./examples/quantize -model google/vit-base-patch16-224 -out vit-mixed -keep '*.MLP.FC2.Weight' -keep-math bf16
+//	go run ./examples/quantize -model sentence-transformers/all-MiniLM-L6-v2 -out minilm-small -tables bf16
 //	go run ./examples/embed -model minilm-int8 "A dog runs."    # computes in int8
 //
 // The model is a Vision Transformer, a BERT, a CLIP, a masked autoencoder or a detector with linear layers: a folder, a
 // file of weights, or a name on the hub. The weights of linear layers in its blocks are converted. Other layers stay in
-// float32. Those that -keep names stay too, or become bfloat16. The program prints each layer with its size and the error
+// float32. Those that -keep names stay too, or become bfloat16, and so do embedding tables with -tables bf16. The program prints each layer with its size and the error
 // of rounding, and the size of all parameters.
 //
 // With -data, a folder with one sub-folder for each class of a Vision Transformer, in the order of its classes, it also

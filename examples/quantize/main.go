@@ -30,6 +30,7 @@ type settings struct {
 	Out      string
 	Keep     string
 	KeepMath simd.Math
+	Tables   simd.Math
 	Data     string
 	Threads  int
 	JSON     bool
@@ -43,6 +44,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Out, "out", "", "write the model to a new folder `DIR`")
 	f.StringVar(&s.Keep, "keep", "", "convert no weights whose path matches a `pattern`, such as '*.FC2.Weight'")
 	f.TextVar(&s.KeepMath, "keep-math", simd.Strict, "compute products with the weights of -keep in `MODE`: strict or bf16")
+	f.TextVar(&s.Tables, "tables", simd.Strict, "store embedding tables in `MODE`: strict (float32) or bf16")
 	f.StringVar(&s.Data, "data", "", "compare the accuracy of a Vision Transformer on the images of a `folder` with one sub-folder for each class")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
@@ -61,6 +63,8 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, fmt.Errorf("-keep-math: expected strict or bf16, found %v", s.KeepMath)
 	case s.Keep == "" && s.KeepMath != simd.Strict:
 		return s, fmt.Errorf("-keep-math %v: expected -keep with the weights that it is for", s.KeepMath)
+	case s.Tables != simd.Strict && s.Tables != simd.BF16:
+		return s, fmt.Errorf("-tables: expected strict or bf16, found %v", s.Tables)
 	case pattern != nil:
 		return s, fmt.Errorf("-keep: %w: %q", pattern, s.Keep)
 	}
@@ -100,6 +104,12 @@ type layer struct {
 	Error  console.Number `json:"error"`
 	Before int64          `json:"bytes_before"`
 	After  int64          `json:"bytes"`
+}
+
+// add adds a weight to the result, and prints it.
+func (r *result) add(c *console.Console, w quant.Weight) {
+	c.Line("%-50s %-14s %-7s error %.4f  %s, before %s", w.Path, fmt.Sprint(w.Shape), w.Math, w.Error, console.Size(w.After), console.Size(w.Before))
+	r.Layers = append(r.Layers, layer{w.Path, w.Shape, w.Math.String(), console.Number(w.Error), w.Before, w.After})
 }
 
 // run converts the model, measures it and writes it.
@@ -151,14 +161,25 @@ func convert(ctx context.Context, s settings, c *console.Console) (*result, erro
 		if match, _ := path.Match(s.Keep, w.Path); match {
 			kept++
 		}
-		c.Line("%-50s %-14s %-7s error %.4f  %s, before %s", w.Path, fmt.Sprint(w.Shape), w.Math, w.Error, console.Size(w.After), console.Size(w.Before))
-		r.Layers = append(r.Layers, layer{w.Path, w.Shape, w.Math.String(), console.Number(w.Error), w.Before, w.After})
+		r.add(c, w)
 	}
 	if s.Keep != "" && kept == 0 {
 		return nil, fmt.Errorf("-keep: no weight matches %q", s.Keep)
 	}
 	if converted == 0 {
 		return nil, errors.New("no weight becomes integers: the model has no linear layers in numbered blocks, or -keep names all of them")
+	}
+	tables, err := quant.Tables(m.parts, func(quant.Weight) simd.Math { return s.Tables })
+	if err != nil {
+		return nil, err
+	}
+	if s.Tables == simd.BF16 {
+		if len(tables) == 0 {
+			return nil, errors.New("-tables: the model has no embedding table")
+		}
+		for _, w := range tables {
+			r.add(c, w)
+		}
 	}
 	r.After = quant.Bytes(m.parts)
 	c.Line("all parameters: %s, before %s", console.Size(r.After), console.Size(r.Before))

@@ -62,6 +62,7 @@ func TestErrors(t *testing.T) {
 		{"-out: expected a folder", []string{"-model", tiny}},
 		{"-out: " + dir + " exists", []string{"-model", tiny, "-out", dir}},
 		{"-keep-math: expected strict or bf16, found int8", []string{"-model", tiny, "-out", out, "-keep-math", "int8"}},
+		{"-tables: expected strict or bf16, found int8", []string{"-model", tiny, "-out", out, "-tables", "int8"}},
 		{`-keep: syntax error in pattern: "["`, []string{"-model", tiny, "-out", out, "-keep", "["}},
 		{"expected flags only", []string{"-model", tiny, "-out", out, "x"}},
 		{"-data: ", []string{"-model", tiny, "-out", out, "-data", "nothing"}},
@@ -72,6 +73,36 @@ func TestErrors(t *testing.T) {
 		if status != 1 || !strings.HasPrefix(stderr.String(), "quantize: "+c.want) || strings.Count(stderr.String(), "\n") != 1 {
 			t.Errorf("%q: status %d, %s", c.args, status, &stderr)
 		}
+	}
+}
+
+// TestTables converts the tables of a text model too, and refuses a model without tables.
+func TestTables(t *testing.T) {
+	const text = "../../models/bert/testdata/distilbert-ForTokenClassification"
+	sizes := map[string]int64{}
+	for _, mode := range []string{"strict", "bf16"} {
+		var stdout, stderr bytes.Buffer
+		if status := command([]string{"-model", text, "-out", filepath.Join(t.TempDir(), "out"), "-tables", mode, "-json"}, &stdout, &stderr); status != 0 {
+			t.Fatalf("status %d: %s", status, &stderr)
+		}
+		var r result
+		if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range r.Layers {
+			if mode == "bf16" && l.Math == "bf16" && (l.After != l.Before/2 || !strings.Contains(l.Path, "Embeddings.")) {
+				t.Errorf("found %+v", l)
+			}
+		}
+		sizes[mode] = r.After
+	}
+	if sizes["bf16"] >= sizes["strict"] {
+		t.Errorf("found %d bytes with bf16 tables, %d without", sizes["bf16"], sizes["strict"])
+	}
+	var stdout, stderr bytes.Buffer
+	status := command([]string{"-model", tiny, "-out", filepath.Join(t.TempDir(), "out"), "-tables", "bf16"}, &stdout, &stderr)
+	if want := "quantize: -tables: the model has no embedding table\n"; status != 1 || !strings.HasSuffix(stderr.String(), want) {
+		t.Errorf("status %d: %s", status, &stderr)
 	}
 }
 

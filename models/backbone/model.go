@@ -91,6 +91,7 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 	m.Config.SetLabels(labels)
 	m.Head = nn.NewLinear(m.Config.FeatureSize(), len(labels), true)
 	m.initHead(rng)
+	nn.LimitAdded(m)
 }
 
 // Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. It panics with an autograd.ShapeError when the

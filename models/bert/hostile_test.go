@@ -111,18 +111,16 @@ var asks = map[string]ask{
 	}},
 }
 
-// askable returns a small model for a task, with MiniLM's tokenizer.
-func askable(t *testing.T, task Task) *Model {
-	m := classifierOf(t)
-	c := m.Config
+// askable returns a small model for a task, with the tokenizer of base, a model of classifierOf.
+func askable(base *Model, task Task) *Model {
+	c := base.Config
 	classes, labels := 3, []string{"entailment", "O", "contradiction"}
 	if task == "scores" {
 		task, classes, labels = SequenceClassification, 1, []string{"score"}
 	}
 	c.SetLabels(labels)
-	tokenizer, files := m.Tokenizer, m.tokenizerFiles
-	m = New(c, task, classes, rng())
-	m.Tokenizer, m.tokenizerFiles = tokenizer, files
+	m := New(c, task, classes, rng())
+	m.Tokenizer, m.tokenizerFiles = base.Tokenizer, base.tokenizerFiles
 	return m
 }
 
@@ -137,8 +135,9 @@ func TestHostileInputs(t *testing.T) {
 		"empty": "", "space": " \t\n", "zero": "\x00", "invalid": "a\xff\xfe b\xc3", "surrogate": "\xed\xa0\x80", "special": "[CLS] [SEP] [PAD] [MASK]",
 		"one word": strings.Repeat("a", mega), "bytes": strings.Repeat("\xff", mega), "marks": strings.Repeat("!?", mega/2), "emoji": strings.Repeat("🤖", 99),
 	}
+	base := classifierOf(t)
 	for name, a := range asks {
-		m := askable(t, a.task)
+		m := askable(base, a.task)
 		for kind, s := range texts {
 			for _, cut := range []bool{false, true} {
 				pairs := [][2]string{{s, "a dog"}, {"a dog", s}}
@@ -167,8 +166,9 @@ func TestHostileInputs(t *testing.T) {
 // of Open for a folder without the other files.
 func TestMissingFiles(t *testing.T) {
 	ctx := context.Background()
+	base := classifierOf(t)
 	for name, a := range asks {
-		m := askable(t, a.task)
+		m := askable(base, a.task)
 		dir := t.TempDir()
 		if err := m.Save(dir, SaveOptions{}); err != nil {
 			t.Fatal(err)
@@ -199,7 +199,7 @@ func TestMissingFiles(t *testing.T) {
 
 // TestLabelsThatDoNotFit names the classes by numbers where the configuration has names for others.
 func TestLabelsThatDoNotFit(t *testing.T) {
-	m := askable(t, SequenceClassification)
+	m := askable(classifierOf(t), SequenceClassification)
 	dir := t.TempDir()
 	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)

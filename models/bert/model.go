@@ -10,6 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/internal/tower"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/text"
 )
@@ -114,6 +115,7 @@ func (m *Model) NewHead(task Task, labels []string, rng *rand.Rand) {
 	if classes {
 		m.Config.SetLabels(labels)
 	}
+	nn.LimitAdded(m)
 }
 
 // Hidden returns the hidden states of the tokens, [tokens, hidden]. It panics as [Encoder.Forward] does.

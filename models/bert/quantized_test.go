@@ -9,9 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/metrics"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/quant"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -76,6 +79,92 @@ func TestMiniLMMath(t *testing.T) {
 			t.Errorf("text %d: the loaded model gives another vector", i)
 		}
 	}
+}
+
+// TestQuantizedTables expects a model whose tables are bfloat16 to be loaded with the same bits, from a file of less than half
+// the size.
+func TestQuantizedTables(t *testing.T) {
+	m := minilm(t)
+	whole := quant.Bytes(m)
+	if _, err := quant.Quantize(m, quant.Blocks); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := quant.Tables(m, quant.Halves); err != nil {
+		t.Fatal(err)
+	}
+	m.Math = simd.Int8
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := quant.Bytes(again), quant.Bytes(m); got != want || 2*got > whole {
+		t.Errorf("%d bytes, saved %d, before %d", got, want, whole)
+	}
+	var vectors [2][][]float32
+	for i, m := range []*Model{m, again} {
+		if vectors[i], err = m.Embed(context.Background(), "A dog runs."); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(vectors[0][0], vectors[1][0]) {
+		t.Errorf("the loaded model gives %v, expected %v", vectors[1][0][:3], vectors[0][0][:3])
+	}
+}
+
+// TestQuantizedHead expects products in float32 of the layers that NewHead adds to a quantized model.
+func TestQuantizedHead(t *testing.T) {
+	m := minilm(t)
+	if _, err := quant.Quantize(m, quant.Blocks); err != nil {
+		t.Fatal(err)
+	}
+	for task, labels := range map[Task][]string{SequenceClassification: {"bad", "good"}, MaskedWords: nil} {
+		m.NewHead(task, labels, rng())
+		for path, p := range nn.Parameters(m) {
+			if want := map[autograd.DType]simd.Math{autograd.Int8: simd.Int8, autograd.Float32: simd.Strict}[p.DType()]; p.MathLimit() != want {
+				t.Errorf("%s: %s is %v in %v, expected %v", task, path, p.DType(), p.MathLimit(), want)
+			}
+		}
+	}
+}
+
+// TestQuantizedLibrary expects transformers and compressed-tensors to load quantized folders: of MiniLM, and of a masked
+// language model, whose decoder is an embedding here and in the list "ignore" of the folder.
+func TestQuantizedLibrary(t *testing.T) {
+	words := minilm(t)
+	words.NewHead(MaskedWords, nil, rng())
+	words.Pooler = nil // the class of transformers has none
+	var saved []modeltest.Quantized
+	for class, m := range map[string]*Model{"BertModel": minilm(t), "BertForMaskedLM": words} {
+		if _, err := quant.Quantize(m, quant.Blocks); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := quant.Tables(m, quant.Halves); err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		ids := []int64{101, 7592, 2088, 103, 2003, 1037, 3231, 102}
+		saved = append(saved, modeltest.Quantized{
+			Class: class, Folder: dir, Inputs: []checkpoint.Entry{{Name: "ids", Shape: []int{1, len(ids)}, Ints: ids}},
+			Outputs: func(math simd.Math) []float32 {
+				tape, in := autograd.NewTape(autograd.Options{Math: math}), Input{}
+				for _, id := range ids {
+					in.IDs = append(in.IDs, int(id))
+				}
+				if class == "BertModel" {
+					return m.Hidden(tape, in).Floats(nil)
+				}
+				return m.Forward(tape, in).Floats(nil)
+			},
+		})
+	}
+	modeltest.CompressedTensors(t, saved...)
 }
 
 // realTexts returns sentences of the shared data.

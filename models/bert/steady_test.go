@@ -15,7 +15,7 @@ func TestSteady(t *testing.T) {
 	if testing.Short() {
 		n = 400
 	}
-	m := askable(t, Features)
+	m := askable(classifierOf(t), Features)
 	words := strings.Repeat("a ", 500)
 	rng := rand.New(rand.NewPCG(1, 2))
 	growth.Check(t, n, func(int) {

@@ -41,7 +41,8 @@
 //
 // CLIP's texts run without padding, and only up to the token whose features are taken: its attention is causal, so
 // later tokens change nothing. A text has the same bits in every batch. Texts are tokenized as the library of the
-// folder does it: transformers, open_clip, OpenAI's code or Chinese-CLIP's.
+// folder does it: transformers, open_clip, OpenAI's code or Chinese-CLIP's. open_clip and OpenAI's code clean texts
+// first with the library ftfy, so “ﬁne” has the tokens of "fine" there.
 //
 // # Folders
 //

@@ -57,10 +57,10 @@ func ExampleModel_Classifier() {
 // A model with random weights, for training.
 func ExampleNew() {
 	c := clip.BasePatch32()
-	c.Vision.NumHiddenLayers, c.Text.NumHiddenLayers = 1, 1
+	c.Vision.NumHiddenLayers, c.Text.NumHiddenLayers, c.Text.VocabSize = 1, 1, 1000
 	model := clip.New(c, rand.New(rand.NewPCG(1, 2)))
 	fmt.Println(nn.Count(model))
-	// Output: 38634497
+	// Output: 13849601
 }
 
 // The images of a data set are encoded once. A few-shot adapter learns from them in seconds.

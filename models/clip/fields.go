@@ -16,6 +16,7 @@ var configFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson
 	{Name: "projection_dim"},
 	{Name: "logit_scale_init_value"},
 	{Name: "initializer_factor"},
+	{Name: "auto_map", Use: strictjson.Refused, Reason: "a model with code of its own, such as EVA-CLIP, is not supported", Same: []string{"null", "{}"}},
 })
 
 // noClasses are the fields of classifiers.

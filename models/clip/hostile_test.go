@@ -81,7 +81,7 @@ func TestHostileConfigurations(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.files[name] = &fstest.MapFile{Data: data}
-				if tried++; testing.Short() && tried%10 != 0 {
+				if tried++; testing.Short() && tried%19 != 0 {
 					return
 				}
 				m, err := Load(c.files, LoadOptions{})
@@ -107,7 +107,11 @@ func TestHostileWeights(t *testing.T) {
 	files := folder(t, "tiny")
 	old := files["model.safetensors"].Data
 	rng := rand.New(rand.NewPCG(1, 1))
-	for range 300 {
+	count := 300
+	if testing.Short() {
+		count = 60
+	}
+	for range count {
 		data := append([]byte(nil), old...)
 		if rng.IntN(4) == 0 {
 			data = data[:rng.IntN(len(data))]

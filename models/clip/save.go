@@ -16,14 +16,16 @@ import (
 // may be saved there.
 //
 // Layout models.HuggingFace writes for transformers: config.json, preprocessor_config.json, model.safetensors, and the
-// files of the tokenizer that the model was loaded with, or a tokenizer.json.
+// files of the tokenizer that the model was loaded with, or a tokenizer.json. There texts have transformers' rules. A
+// model that was loaded from open_clip or from OpenAI's archive cleans texts as open_clip does, so a text with HTML
+// entities, typographic quotation marks, ligatures or mojibake can have other tokens in the folder that was saved.
 //
 // Layout models.OpenCLIP writes for open_clip: open_clip.create_model("local-dir:DIR") makes the same model of
 // open_clip_config.json and open_clip_model.safetensors. open_clip uses its own tokenizer; the files of the model's are
-// for [Load]. Rates of dropout are lost. A preparation that open_clip cannot describe is an error. Where the middle of
-// an image lies between two pixels, transformers and open_clip cut it at different places. A model of SigLIP needs one
-// of timm's image towers, and open_clip's rules for texts or no tokenizer: a model that was loaded from open_clip has
-// both.
+// for [Load], which then has open_clip's rules for texts. Rates of dropout are lost. A preparation that open_clip
+// cannot describe is an error. Where the middle of an image lies between two pixels, transformers and open_clip cut it
+// at different places. A model of SigLIP needs one of timm's image towers, and open_clip's rules for texts or no
+// tokenizer: a model that was loaded from open_clip has both.
 //
 // Where a folder has the files of both layouts, [Load] reads those of transformers.
 //

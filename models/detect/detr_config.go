@@ -347,7 +347,9 @@ func (c *DETRConfig) UnmarshalJSON(data []byte) error {
 		}
 		body.Architectures, body.Classes = nil, models.Classes{}
 		c.Backbone = &body
-	default:
+	case b.Backbone != nil && *b.Backbone != "" && *b.Backbone != "resnet50":
+		return fmt.Errorf("backbone: expected a backbone_config beside use_timm_backbone false, found the name %q alone", *b.Backbone)
+	default: // transformers 4 wrote its default name of timm's beside its default network
 		body := backbone.ResNet50()
 		c.Backbone = &body
 	}

@@ -30,7 +30,8 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors of a kind lie in folders. The names of their tensors are chosen when the configuration is known.
 func (k kind) family() modelfolder.Family {
-	y := modelfolder.Family{Package: "detect", ModelType: fastestType, Others: modelTypes(), Names: &fastestNames, Fields: configFields, Images: true}
+	y := modelfolder.Family{Package: "detect", ModelType: fastestType, Others: modelTypes(), Names: &fastestNames, Fields: configFields, Images: true,
+		Unsupported: torchvisionUnsupported}
 	if t := k.transformers; t != nil {
 		y.Fields, y.Unsupported = t.fields, t.traces
 	}
@@ -110,6 +111,10 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon. No tensor says so. A file with 91 classes
 // and the names that torchvision 0.12 and earlier wrote is taken for them, and NormEpsAssumed says so. Other files have
 // an epsilon of 1e-5. A config.json beside the weights can state another one: norm_eps.
+//
+// A file of torchvision's holds weights alone. Other arguments that the model was made with are not in it: anchors of other
+// sizes, and other means of pixels, are not supported, while [Model.SetSize] and [Options] set the size of images, thresholds
+// and numbers of detections.
 //
 // A folder of transformers without preprocessor_config.json has the preprocessing of the released models, and
 // PreprocessAssumed says so.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
 )
@@ -164,6 +165,7 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) error {
 	}
 	all := append(slices.Repeat([]string{backgroundLabel}, n.background()), labels...)
 	n.newHead(len(all), rng)
+	nn.LimitAdded(m.Network)
 	m.Classes, m.LabelsAssumed = len(all), false
 	m.Config.Classes = models.Classes{}
 	m.Config.SetLabels(all)

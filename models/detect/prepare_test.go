@@ -11,6 +11,8 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/nn/quant"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
 )
@@ -161,6 +163,30 @@ func TestSamples(t *testing.T) {
 		if want := []float32{2, 1}[n]; v != want && (y < s.Sizes[n][0] && x < s.Sizes[n][1]) || v != 0 && (y >= s.Sizes[n][0] || x >= s.Sizes[n][1]) {
 			t.Fatalf("image %d, row %d, column %d: found %v", n, y, x, v)
 		}
+	}
+}
+
+// TestQuantizedHead expects products in float32 of the layers that NewHead draws in a quantized model.
+func TestQuantizedHead(t *testing.T) {
+	quantized := 0
+	for _, c := range small() {
+		n := New(c, 3, nil).Network.(Trainable)
+		m := New(c, 3+n.background(), rand.New(rand.NewPCG(1, 2)))
+		if _, err := quant.Quantize(m.Network, quant.All); err != nil {
+			continue // no linear layer
+		}
+		quantized++
+		if err := m.NewHead([]string{"cat", "dog", "bird"}, rand.New(rand.NewPCG(3, 4))); err != nil {
+			t.Fatal(err)
+		}
+		for path, p := range nn.Parameters(m) {
+			if p.DType() == autograd.Float32 && p.MathLimit() != simd.Strict {
+				t.Errorf("%s: %s is float32 in %v", c.ModelType, path, p.MathLimit())
+			}
+		}
+	}
+	if quantized == 0 {
+		t.Error("no detector has a linear layer")
 	}
 }
 

@@ -149,6 +149,14 @@ func TestSetHostile(t *testing.T) {
 	c := tinyDETR()
 	c.DETR.TimmNames, c.DETR.Backbone = true, DETRResNet50().DETR.Backbone
 	timm := marshaled(t, c)
+	all, dirs := sets(), map[bool]string{}
+	for yolos, name := range map[bool]string{false: "detr", true: "yolos"} {
+		dirs[yolos] = t.TempDir()
+		if err := all[name].Save(dirs[yolos], SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := strings.Replace(timm, `"use_timm_backbone":true`, `"use_timm_backbone":false`, 1)
 	for _, c := range []struct{ file, old, with, want string }{
 		{detr, `"d_model":16`, `"d_model":6`, "encoder_attention_heads: expected a divisor of d_model 6"},
 		{detr, `"d_model":16`, `"d_model":1048576`, "the configuration describes a model of at least"},
@@ -176,6 +184,7 @@ func TestSetHostile(t *testing.T) {
 		{timm, `"backbone":"resnet50"`, `"backbone":"resnet50","backbone_kwargs":{"in_chans":4}`, "backbone_kwargs: num_channels: expected 3, found 4"},
 		{timm, `"backbone":"resnet50"`, `"backbone":"resnet50","backbone_kwargs":{"out_indices":[1,2]}`, "backbone_kwargs: out_indices: expected the last stage"},
 		{timm, `"backbone_config":null`, `"backbone_config":{"model_type":"timm_backbone","features_only":false}`, "features_only"},
+		{named, `"backbone":"resnet50"`, `"backbone":"microsoft/resnet-18"`, `use_timm_backbone false, found the name "microsoft/resnet-18" alone`},
 		{yolos, `"image_size":[48,96]`, `"image_size":[48,95]`, "image_size: expected multiples of the patch size 16 with use_mid_position_embeddings, found 48×95"},
 		{yolos, `"image_size":[48,96]`, `"image_size":[8,96]`, "image_size: expected at least the patch size 16"},
 		{yolos, `"image_size":[48,96]`, `"image_size":[1048576,1048576]`, "the configuration describes a model of at least"},
@@ -184,14 +193,7 @@ func TestSetHostile(t *testing.T) {
 		{yolos, `"num_detection_tokens":9`, `"num_detection_tokens":9,"auxiliary_loss":true`, "auxiliary_loss"},
 		{yolos, `"num_channels":3`, `"num_channels":1`, "num_channels: expected 3, found 1"},
 	} {
-		m := sets()["detr"]
-		if strings.Contains(c.file, yolosType) {
-			m = sets()["yolos"]
-		}
-		dir := t.TempDir()
-		if err := m.Save(dir, SaveOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		dir := dirs[strings.Contains(c.file, yolosType)]
 		changed := strings.Replace(c.file, c.old, c.with, 1)
 		if changed == c.file {
 			t.Fatalf("%s has no %s", c.file, c.old)
@@ -203,7 +205,7 @@ func TestSetHostile(t *testing.T) {
 			t.Errorf("%s: expected %q, found %v", c.with, c.want, err)
 		}
 	}
-	for name, m := range sets() {
+	for name, m := range all {
 		if name == "dc5" {
 			continue
 		}

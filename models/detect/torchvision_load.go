@@ -27,6 +27,14 @@ var probe = names([]checkpoint.Rule{
 	{"FirstNames", "backbone.fpn.inner_blocks.0.weight"},
 })
 
+// torchvisionUnsupported are parts of the names of tensors of torchvision's other detectors.
+var torchvisionUnsupported = []modelfolder.Trace{
+	{Part: "roi_heads.mask_", What: "masks (Mask R-CNN)"},
+	{Part: "roi_heads.keypoint_", What: "key points (Keypoint R-CNN)"},
+	{Part: "head.classification_head.module_list.", What: "the heads of an SSD"},
+	{Part: "backbone.body.1.block.0.0.weight", What: "a MobileNet as its backbone"},
+}
+
 // ofFirstWeights reports whether a detector has the form of torchvision's first weights, COCO_V1 of RetinaNet and
 // Faster R-CNN: the names of the pyramid that torchvision 0.12 and earlier wrote, and COCO's classes. torchvision loads
 // these weights with normalizations that have no epsilon (overwrite_eps in models/detection/_utils.py).

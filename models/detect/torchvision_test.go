@@ -420,6 +420,25 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// TestOtherDetectors expects that torchvision's other detectors are refused by name.
+func TestOtherDetectors(t *testing.T) {
+	for name, want := range map[string]string{
+		"roi_heads.mask_predictor.mask_fcn_logits.weight":      "a model with masks (Mask R-CNN) is not supported",
+		"roi_heads.keypoint_predictor.kps_score_lowres.weight": "a model with key points (Keypoint R-CNN) is not supported",
+		"head.classification_head.module_list.0.weight":        "a model with the heads of an SSD is not supported",
+		"head.classification_head.module_list.0.0.0.weight":    "a model with the heads of an SSD is not supported",
+		"backbone.body.1.block.0.0.weight":                     "a model with a MobileNet as its backbone is not supported",
+	} {
+		var b bytes.Buffer
+		if err := checkpoint.Encode(&b, []checkpoint.Entry{{Name: name, Shape: []int{1}, Floats: []float32{0}}}, checkpoint.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(fstest.MapFS{"a.safetensors": {Data: b.Bytes()}}, LoadOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected %q, found %v", want, err)
+		}
+	}
+}
+
 // TestSample draws from anchors: at most as many, at most the share with an object, and the same for the same generator.
 func TestSample(t *testing.T) {
 	match := make([]int, 100)
@@ -470,6 +489,9 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("%v, %v", want, err)
 		}
 		for _, size := range []image.Point{{1, 1}, {1, 300}, {200, 2}} {
+			if testing.Short() {
+				break // TestHostileImages has such images too
+			}
 			if odd, err := m.Detect(context.Background(), image.NewGray(image.Rectangle{Max: size})); err != nil || len(odd) != 1 {
 				t.Errorf("%s, %v: %v, %v", c.ModelType, size, odd, err)
 			}

@@ -10,25 +10,14 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// DeformUnit is a deformable convolution, a batch normalization and a ReLU.
-type DeformUnit struct {
-	Conv *nn.DeformConv2d
-	Norm *nn.BatchNorm
-}
-
-func newDeformUnit(in, out int) *DeformUnit {
-	return &DeformUnit{nn.NewDeformConv2d(in, out, 3), nn.NewBatchNorm(out, true)}
-}
-
-// Forward maps [n, in, h, w] to [n, out, h, w].
-func (u *DeformUnit) Forward(x *autograd.Tensor) *autograd.Tensor {
-	return u.Norm.ForwardAct(u.Conv.Forward(x), autograd.ActRelu)
+func newDeformUnit(in, out int) *nn.DeformConvNorm {
+	return nn.NewDeformConvNorm(in, out, 3, autograd.ActRelu)
 }
 
 // UpStage doubles the size of the last features of a residual network (CenterNet, section 5; networks/resnet_dcn.py
 // and, without the deformable convolution, msra_resnet.py).
 type UpStage struct {
-	Deform *DeformUnit         // or nil
+	Deform *nn.DeformConvNorm  // or nil
 	Up     *nn.ConvTranspose2d // 4×4
 	Norm   *nn.BatchNorm
 }
@@ -59,9 +48,9 @@ func (s *UpStage) Forward(x *autograd.Tensor) *autograd.Tensor {
 // IDAUp is iterative deep aggregation (arXiv 1707.06484) with deformable convolutions: one level after the other is brought to
 // the channels and the size of the first, and merged with what came before it (IDAUp in networks/pose_dla_dcn.py).
 type IDAUp struct { // each has one for every level after the first
-	Project []*DeformUnit
+	Project []*nn.DeformConvNorm
 	Up      []*nn.ConvTranspose2d // of each channel by itself
-	Node    []*DeformUnit
+	Node    []*nn.DeformConvNorm
 }
 
 // newIDAUp returns an aggregation of levels with the given channels, that are smaller by the factors.

@@ -100,6 +100,7 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 		m.DistillationHead = nn.NewLinear(m.Config.HiddenSize, len(labels), true)
 		nn.TruncatedNormal(rng, m.DistillationHead.Weight, m.Config.InitializerRange, -2, 2)
 	}
+	nn.LimitAdded(m)
 }
 
 // Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. Images may have another size than

@@ -209,7 +209,11 @@ func TestBadFolder(t *testing.T) {
 func TestBadClassifier(t *testing.T) {
 	m, _ := load(t, "tiny")
 	dir := t.TempDir()
-	m.Head = nn.NewLinear(1, 100_000, false)
+	rows := 100_000
+	if testing.Short() {
+		rows = 5000
+	}
+	m.Head = nn.NewLinear(1, rows, false)
 	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}

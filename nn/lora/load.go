@@ -80,6 +80,7 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 	for l, adapter := range layers {
 		l.Adapter = adapter
 	}
+	nn.LimitAdded(model)
 	return nil
 }
 

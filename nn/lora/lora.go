@@ -87,6 +87,7 @@ func Attach(model any, o Options, rng *rand.Rand) error {
 		nn.KaimingUniform(rng, a.A, math.Sqrt(5))
 		s.layer.Adapter = append(s.layer.Adapter, a)
 	}
+	nn.LimitAdded(model)
 	return nil
 }
 

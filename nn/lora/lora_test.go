@@ -88,6 +88,25 @@ func TestAttach(t *testing.T) {
 	}
 }
 
+// TestAttachQuantized expects adapters of a quantized model to compute in float32, as its other float32 layers do.
+func TestAttachQuantized(t *testing.T) {
+	m := newModel(t)
+	w := m.Head.Weight
+	w.MapInt8([][]int8{make([]int8, w.Len())}, make([]float32, w.Shape()[0]), nil, nil)
+	w.LimitMath(simd.Int8)
+	if err := lora.Attach(m, everywhere, rng()); err != nil {
+		t.Fatal(err)
+	}
+	for path, a := range nn.Layers[nn.LowRank](m) {
+		if a.A.MathLimit() != simd.Strict || a.B.MathLimit() != simd.Strict {
+			t.Errorf("%s computes in %v and %v", path, a.A.MathLimit(), a.B.MathLimit())
+		}
+	}
+	if m.Head.Weight.MathLimit() != simd.Int8 {
+		t.Errorf("the integers compute in %v", m.Head.Weight.MathLimit())
+	}
+}
+
 // TestAttachMistakes expects errors that say what is wrong, and an unchanged model.
 func TestAttachMistakes(t *testing.T) {
 	ok := lora.Options{Layers: []string{"Head"}, Rank: 1}

@@ -16,7 +16,8 @@
 // their own ([simd.Int8]). No data is needed to find them.
 //
 // Quantize changes the weights of linear layers ([nn.Linear]) alone. Embeddings, normalizations, biases, convolutions and
-// position tables stay as they are. A weight that is also an embedding (tied weights) stays too.
+// position tables stay as they are. A weight that is also an embedding (tied weights) stays too. [Tables] stores embeddings
+// in bfloat16.
 //
 // Each weight keeps its products in the arithmetic of its type, by [autograd.Parameter.LimitMath]: integers in Int8,
 // bfloat16 in BF16, float32 in Strict. The Math of the model or tape allows it: while that is Strict, a quantized model
@@ -27,5 +28,6 @@
 // # Files
 //
 // The Save method of a model writes integers as they are, and what is needed to read them: see models.SaveOptions. Training
-// makes a weight that it changes float32 again. Adapters (package nn/lora) may be trained beside quantized weights.
+// makes a weight that it changes float32 again, and its products with it. Adapters (package nn/lora) may be trained beside
+// quantized weights. Their products are in float32, and so are those of a new head ([nn.LimitAdded]).
 package quant

@@ -68,10 +68,17 @@ func quantize(model any, rule Rule) ([]Weight, error) {
 	for _, l := range nn.Layers[nn.Linear](model) {
 		linear[l.Weight] = true
 	}
+	table := map[*autograd.Parameter]bool{}
+	for _, e := range nn.Layers[nn.Embedding](model) {
+		table[e.Weight] = true
+	}
 	var weights []Weight
 	var change []func()
 	for path, p := range nn.Parameters(model) {
 		if !linear[p] || len(nn.PathsOf(model, p)) > 1 {
+			if table[p] && p.DType() == autograd.BFloat16 && p.MathLimit() == simd.BF16 {
+				continue // by Tables
+			}
 			change = append(change, func() { p.LimitMath(simd.Strict) })
 			continue
 		}

@@ -20,6 +20,7 @@ type Outcome struct {
 	Losses     []float64 `json:"losses"`             // of each step
 	Accuracies []float64 `json:"accuracies"`         // on the test data after each epoch
 	Averaged   []float64 `json:"averaged,omitempty"` // the same with the moving average of the weights
+	Notes      []string  `json:"notes,omitempty"`    // what to know of a comparison
 	Versions   string    `json:"versions"`
 }
 

@@ -7,10 +7,10 @@ import (
 )
 
 // MathUsage describes the flag -math of a program that uses a model.
-const MathUsage = "compute matrix products in `MODE`: strict, accurate, bf16 or int8; convolutions stay strict (default: strict, for a quantized model int8)"
+const MathUsage = "compute matrix products in `MODE`: strict, accurate, bf16 or int8; depthwise convolutions and those of few channels stay strict (default: strict, for a quantized model int8)"
 
 // TrainingMathUsage describes the flag -math of a program that trains.
-const TrainingMathUsage = "compute matrix products in `MODE`: strict, accurate or bf16; convolutions stay strict"
+const TrainingMathUsage = "compute matrix products in `MODE`: strict, accurate or bf16; gradients of convolutions stay strict"
 
 // A MathFlag is the flag -math of a program that uses a model. Without the flag the model computes as it was loaded.
 type MathFlag struct {

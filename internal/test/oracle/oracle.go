@@ -13,14 +13,25 @@ import (
 	"testing"
 )
 
-// Command returns a command that runs a script in testdata/gen with FOVEA_PYTHON, the path of a Python. Without
-// FOVEA_PYTHON the test is skipped; the message contains needs, the libraries of the script. The script runs offline.
-func Command(t testing.TB, needs, script string, args ...string) *exec.Cmd {
+// Needs returns FOVEA_PYTHON, the path of a Python. Without it the test is skipped; the message contains needs, the
+// libraries of the script. A test that prepares much for a script calls it first.
+func Needs(t testing.TB, needs string) string {
 	t.Helper()
 	python := os.Getenv("FOVEA_PYTHON")
 	if python == "" {
 		t.Skipf("needs FOVEA_PYTHON, the path of a Python with %s", needs)
 	}
+	return python
+}
+
+// Short reports whether a test that goes on to a comparison with Python should be short: testing.Short holds, and there
+// is no FOVEA_PYTHON. The comparison itself is never shortened.
+func Short() bool { return testing.Short() && os.Getenv("FOVEA_PYTHON") == "" }
+
+// Command returns a command that runs a script in testdata/gen with the Python of Needs. The script runs offline.
+func Command(t testing.TB, needs, script string, args ...string) *exec.Cmd {
+	t.Helper()
+	python := Needs(t, needs)
 	c := exec.Command(python, append([]string{filepath.Join(root(t), "testdata", "gen", script)}, args...)...)
 	c.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HF_HUB_OFFLINE=1")
 	return c

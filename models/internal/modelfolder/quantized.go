@@ -245,7 +245,8 @@ func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any, a
 // describeQuantized adds quantization_config to the JSON of a model's configuration.
 func describeQuantized(config []byte, names *checkpoint.Names, c Contents, layout models.Layout) ([]byte, error) {
 	var kind struct {
-		ModelType *string `json:"model_type"`
+		ModelType *string         `json:"model_type"`
+		DType     json.RawMessage `json:"dtype"`
 	}
 	if err := json.Unmarshal(config, &kind); err != nil || kind.ModelType == nil {
 		return nil, fmt.Errorf("layout: expected %q for a model with quantized weights, found %q", models.HuggingFace, layout)
@@ -256,11 +257,16 @@ func describeQuantized(config []byte, names *checkpoint.Names, c Contents, layou
 			paths = append(paths, path+".Weight")
 		}
 	}
+	// The list names modules of the class that transformers loads. The class without a head has no prefix.
 	ignore := []string{}
 	for _, path := range paths {
 		for _, name := range names.Tensors(path)[0] {
-			if name != "" {
-				ignore = append(ignore, strings.TrimSuffix(name, ".weight"))
+			if name == "" {
+				continue
+			}
+			ignore = append(ignore, strings.TrimSuffix(name, ".weight"))
+			if bare := names.Canonical(name); bare != name {
+				ignore = append(ignore, strings.TrimSuffix(bare, ".weight"))
 			}
 		}
 	}
@@ -272,7 +278,11 @@ func describeQuantized(config []byte, names *checkpoint.Names, c Contents, layou
 	if err != nil {
 		return nil, err
 	}
-	out := append(bytes.TrimSuffix(bytes.TrimSpace(config), []byte("}")), `,"`+quantizationKey+`":`...)
+	out := bytes.TrimSuffix(bytes.TrimSpace(config), []byte("}"))
+	if kind.DType == nil { // else transformers computes in the type of the first tensor, which may be bfloat16
+		out = append(out, `,"dtype":"float32"`...)
+	}
+	out = append(out, `,"`+quantizationKey+`":`...)
 	return append(append(out, data...), '}'), nil
 }
 

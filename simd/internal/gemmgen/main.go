@@ -76,4 +76,5 @@ const (
 	tileResidual
 	tileLDRes
 	tileEnd
+	tileScale
 )

@@ -51,8 +51,11 @@ func wordsAVX512() *asm.Text {
 	}
 	bf16Row512(a)
 	bf16Panel512(a)
+	bf16Pixels512(a)
 	int8Row512(a)
+	int8Pixels512(a)
 	most512(a)
+	mostRows512(a)
 	scale512(a)
 	return a
 }
@@ -133,21 +136,26 @@ func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 	o.nextTile(a)
 }
 
-// endTile512 adds the bias of the columns and the residual to the sums of a tile, where there are such. The residual of a tile
-// is at tileEnd, which moves on to that of the next.
+// endTile512 adds the bias of the columns to the sums of a tile, multiplies them by the scale of the columns, and adds the
+// residual, where there are such. The residual of a tile is at tileEnd, which moves on to that of the next.
 func endTile512(a *asm.Text, h, vectors int) {
-	a.Op("MOVQ %d(DI), CX", tileBias)
-	a.Op("TESTQ CX, CX")
-	a.Op("JEQ residual")
-	for v := range vectors {
-		a.Op("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 28+v)
-	}
-	for i := range h {
+	for _, step := range []struct {
+		field    int
+		op, next string
+	}{{tileBias, "VADDPS", "scale"}, {tileScale, "VMULPS", "residual"}} {
+		a.Op("MOVQ %d(DI), CX", step.field)
+		a.Op("TESTQ CX, CX")
+		a.Op("JEQ %s", step.next)
 		for v := range vectors {
-			a.Op("VADDPS Z%d, Z%d, Z%[2]d", 28+v, 2*i+v)
+			a.Op("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 28+v)
 		}
+		for i := range h {
+			for v := range vectors {
+				a.Op("%s Z%d, Z%d, Z%[3]d", step.op, 28+v, 2*i+v)
+			}
+		}
+		a.Label(step.next)
 	}
-	a.Label("residual")
 	a.Op("MOVQ %d(DI), CX", tileEnd)
 	a.Op("TESTQ CX, CX")
 	a.Op("JEQ write")

@@ -103,6 +103,160 @@ func pairs() (s []string) {
 	return s
 }
 
+// bf16Pixels512 makes words of two channels.
+func bf16Pixels512(a *asm.Text) {
+	a.Func("bf16Pixels512", "(dst, first, second *float32, n, both int)", 0, 40,
+		"Rounds n numbers of two rows to bfloat16. A word has one of each row; with both 0 instead of 1, the second row is zeros.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ first+8(FP), SI")
+	a.Op("MOVQ second+16(FP), R8")
+	a.Op("MOVQ n+24(FP), DX")
+	a.Op("MOVQ both+32(FP), AX")
+	a.Op("NEGQ AX")
+	a.Op("KMOVW AX, K7")
+	a.Op("VMOVUPS pairs512<>(SB), Z31")
+	words := func() {
+		for v := range 2 {
+			bf16Pair(a, 4+v, 2+v, v)
+			a.Op("VPERMW Z%d, Z31, Z%[1]d", 4+v)
+		}
+	}
+	a.Op("SUBQ $32, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	a.Op("VMOVUPS (SI), Z0")
+	a.Op("VMOVUPS 64(SI), Z1")
+	a.Op("VMOVUPS.Z (R8), K7, Z2")
+	a.Op("VMOVUPS.Z 64(R8), K7, Z3")
+	words()
+	a.Op("VMOVUPS Z4, (DI)")
+	a.Op("VMOVUPS Z5, 64(DI)")
+	a.Op("ADDQ $128, SI")
+	a.Op("ADDQ $128, R8")
+	a.Op("ADDQ $128, DI")
+	a.Op("SUBQ $32, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $32, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ DX, CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("KANDW K1, K7, K3")
+	a.Op("KANDW K2, K7, K4")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VMOVUPS.Z 64(SI), K2, Z1")
+	a.Op("VMOVUPS.Z (R8), K3, Z2")
+	a.Op("VMOVUPS.Z 64(R8), K4, Z3")
+	words()
+	a.Op("VMOVUPS Z4, K1, (DI)")
+	a.Op("VMOVUPS Z5, K2, 64(DI)")
+	a.Label("done")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// int8Pixels512 makes words of four channels.
+func int8Pixels512(a *asm.Text) {
+	a.Func("int8Pixels512", "(dst *float32, rows **float32, inverses *float32, n, channels int, flip uint32)", 0, 44,
+		"Multiplies n numbers of each of four rows by inverses and rounds them to integers of 8 bits, to nearest with ties to even.",
+		"A word has one of each row. Rows from channels on are zeros. Then the bits of flip change in each word.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ rows+8(FP), AX")
+	a.Op("MOVQ 0(AX), SI")
+	a.Op("MOVQ 8(AX), R8")
+	a.Op("MOVQ 16(AX), R9")
+	a.Op("MOVQ 24(AX), R10")
+	a.Op("MOVQ inverses+16(FP), R12")
+	a.Op("MOVQ n+24(FP), DX")
+	a.Op("MOVQ channels+32(FP), R11")
+	a.Op("MOVL flip+40(FP), AX")
+	a.Op("VPBROADCASTD AX, Z30")
+	a.Op("MOVQ $0xffff, AX")
+	a.Op("KMOVW AX, K1") // the lanes
+	for i := 1; i < 4; i++ {
+		a.Op("XORQ AX, AX")
+		a.Op("MOVQ $0xffff, CX")
+		a.Op("CMPQ R11, $%d", i)
+		a.Op("CMOVQGT CX, AX")
+		a.Op("KMOVW AX, K%d", 3+i) // the row, or none of it
+	}
+	a.Label("loop")
+	a.Op("CMPQ DX, $16")
+	a.Op("JGE whole")
+	a.Op("TESTQ DX, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ DX, CX")
+	columnMasks(a, "K1", "K2")
+	for i := 1; i < 4; i++ {
+		a.Op("KANDW K1, K%d, K%[1]d", 3+i)
+	}
+	a.Op("MOVQ $16, DX")
+	a.Label("whole")
+	a.Op("VMOVUPS.Z (R12), K1, Z29")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VMOVUPS.Z (R8), K4, Z1")
+	a.Op("VMOVUPS.Z (R9), K5, Z2")
+	a.Op("VMOVUPS.Z (R10), K6, Z3")
+	for i := range 4 {
+		a.Op("VMULPS Z%d, Z29, Z%[1]d", i)
+		a.Op("VCVTPS2DQ Z%d, Z%[1]d", i)
+	}
+	for i := range 4 {
+		a.Op("VPSLLD $24, Z%d, Z%[1]d", i)
+		if i < 3 {
+			a.Op("VPSRLD $%d, Z%d, Z%[2]d", 24-8*i, i)
+		}
+	}
+	a.Op("VPORD Z1, Z0, Z0")
+	a.Op("VPORD Z3, Z2, Z2")
+	a.Op("VPORD Z2, Z0, Z0")
+	a.Op("VPXORD Z30, Z0, Z0")
+	a.Op("VMOVUPS Z0, K1, (DI)")
+	for _, r := range []string{"SI", "R8", "R9", "R10", "R12", "DI"} {
+		a.Op("ADDQ $64, %s", r)
+	}
+	a.Op("SUBQ $16, DX")
+	a.Op("JMP loop")
+	a.Label("done")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// mostRows512 joins the largest magnitudes of columns.
+func mostRows512(a *asm.Text) {
+	a.Func("mostRows512", "(most, src *float32, n int)", 0, 24,
+		"Makes each of n numbers the larger one of itself, without a sign, and the magnitude of its number in src. Infinity and then",
+		"NaN are larger than numbers.")
+	a.Op("MOVQ most+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ n+16(FP), DX")
+	a.Op("MOVL $0x7fffffff, AX")
+	a.Op("VPBROADCASTD AX, Z30")
+	a.Op("SUBQ $16, DX")
+	a.Op("JLT rest")
+	a.Label("loop")
+	a.Op("VPANDD (SI), Z30, Z0")
+	a.Op("VPMAXUD (DI), Z0, Z0")
+	a.Op("VMOVUPS Z0, (DI)")
+	a.Op("ADDQ $64, SI")
+	a.Op("ADDQ $64, DI")
+	a.Op("SUBQ $16, DX")
+	a.Op("JGE loop")
+	a.Label("rest")
+	a.Op("ADDQ $16, DX")
+	a.Op("JEQ done")
+	a.Op("MOVQ DX, CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("VMOVUPS.Z (SI), K1, Z0")
+	a.Op("VMOVUPS.Z (DI), K1, Z1")
+	a.Op("VPANDD Z0, Z30, Z0")
+	a.Op("VPMAXUD Z1, Z0, Z0")
+	a.Op("VMOVUPS Z0, K1, (DI)")
+	a.Label("done")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
 // int8Row512 quantizes a row.
 func int8Row512(a *asm.Text) {
 	a.Func("int8Row512", "(dst, src *float32, n int, inverse float32, flip uint32) (sum int32)", 0, 36,

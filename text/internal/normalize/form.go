@@ -20,6 +20,12 @@ var (
 	nfkd = form{compatible: true, changes: chars.NotNFKD}
 )
 
+// NFC returns a text in the form NFC.
+func NFC(text string) string { return nfc.Normalize(nil, New(text)).Text() }
+
+// NFKC returns a text in the form NFKC.
+func NFKC(text string) string { return nfkc.Normalize(nil, New(text)).Text() }
+
 func (n form) Normalize(sc *Scratch, s String) String {
 	text := s.text
 	start, first := n.next(text, 0)

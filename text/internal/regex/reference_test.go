@@ -164,10 +164,8 @@ func isolated(r *Regexp, text string) []string {
 // TestReference compares random patterns with tokenizers. Patterns must be refused by both or by none, apart from
 // constructs that are unsupported here, and from look-behinds.
 func TestReference(t *testing.T) {
-	count := 6000
-	if testing.Short() {
-		count = 2000
-	}
+	oracle.Needs(t, "tokenizers")
+	const count = 6000
 	g := &generator{Rand: rand.New(rand.NewPCG(1, 12))}
 	var cases []splitCase
 	for range count {

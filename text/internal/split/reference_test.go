@@ -108,10 +108,8 @@ func ask(t *testing.T, cases []splitCase) []splitAnswer {
 
 // TestReference compares all splitters with tokenizers, with the places of pieces, in characters of the original.
 func TestReference(t *testing.T) {
-	count := 150
-	if testing.Short() {
-		count = 40
-	}
+	oracle.Needs(t, "tokenizers")
+	const count = 150
 	rng := rand.New(rand.NewPCG(1, 12))
 	var cases []splitCase
 	for _, c := range configurations() {
@@ -126,10 +124,11 @@ func TestReference(t *testing.T) {
 
 // TestCharacters compares the class of every assigned character, alone and between letters.
 func TestCharacters(t *testing.T) {
+	oracle.Needs(t, "tokenizers")
 	var texts []string
 	var b strings.Builder
 	for r := rune(0); r <= utf8.MaxRune; r++ {
-		if testing.Short() && r%7 != 0 || !utf8.ValidRune(r) || r > 0x33500 && r < 0xE0000 || r > 0xE1000 && r&0xFFF0 != 0xFFF0 {
+		if !utf8.ValidRune(r) || r > 0x33500 && r < 0xE0000 || r > 0xE1000 && r&0xFFF0 != 0xFFF0 {
 			continue // nothing is assigned beyond
 		}
 		b.WriteString("a" + string(r) + "ж" + string(r))

@@ -1,0 +1,175 @@
+package autograd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// inIntegers returns the integers that Int8 makes of numbers, and their scale.
+func inIntegers(x []float32) (codes []float64, scale float32) {
+	codes = make([]float64, len(x))
+	scales, inverses := make([]float32, 1), make([]float32, 1)
+	simd.PixelScales(scales, inverses, []float32{simd.Largest(x)})
+	for i, v := range x {
+		codes[i] = math.RoundToEven(float64(v * inverses[0]))
+	}
+	return codes, scales[0]
+}
+
+// inBF16 returns numbers in bfloat16.
+func inBF16(x []float32) []float64 {
+	half, full := make([]uint16, len(x)), make([]float32, len(x))
+	simd.F32ToBF16(half, x)
+	simd.BF16ToF32(full, half)
+	out := make([]float64, len(x))
+	for i, v := range full {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// TestConv2dPixels compares convolutions of any geometry in BF16 and Int8 with their definition: in BF16, sums of products
+// of rounded numbers up to the error of sums in float32; in Int8, exact sums of integers times two scales, bit for bit.
+// Threads and the batch change no bit, nor do planes that lie apart.
+func TestConv2dPixels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 3))
+	rounds := 60
+	if testing.Short() {
+		rounds = 15
+	}
+	for i := range rounds {
+		xs, ws, o := drawConv(rng)
+		groups := max(1, o.Groups)
+		ws[0], ws[1] = (pixelsLeast+rng.IntN(30))*groups, pixelsLeast+rng.IntN(30)
+		xs[0], xs[1], o.Act = 1+rng.IntN(3), ws[1]*groups, ActNone
+		x, w, b := normals(uint64(i), elements("test", xs)), normals(uint64(i)+1000, elements("test", ws)), normals(uint64(i)+2000, ws[0])
+		p := ParameterOf(w, ws...)
+		g := newConvShape("test", ws, o.Stride, o.Padding, o.Dilation, o.Groups)
+		g.n, g.h, g.w = xs[0], xs[2], xs[3]
+		g.oh, g.ow = (g.h+2*g.py-g.dy*(g.kh-1)-1)/g.sy+1, (g.w+2*g.px-g.dx*(g.kw-1)-1)/g.sx+1
+		for _, m := range []simd.Math{simd.BF16, simd.Int8} {
+			what := fmt.Sprintf("%v: x %v w %v %+v", m, xs, ws, o)
+			if got := g.arithmetic(m); got != m {
+				if m == simd.Int8 || m.PixelChannels() > 0 {
+					t.Errorf("%s: it is in %v", what, got)
+				}
+				continue
+			}
+			run := func(x []float32, n, threads int, ready Options) []float32 {
+				ready.Math, ready.Workers = m, simd.NewWorkers(threads)
+				tape := NewTape(ready)
+				defer tape.Reset()
+				in := tape.Input(x, n, xs[1], xs[2], xs[3])
+				return Conv2d(in, p, ParameterOf(b, ws[0]), o).Floats(nil)
+			}
+			got := run(x, g.n, 1, Options{})
+			g.checkPixels(t, what, m, got, x, w, b)
+			for threads := 2; threads < 4; threads++ {
+				sameBits(t, what+", threads", run(x, g.n, threads, Options{}), got)
+			}
+			if m != simd.Int8 {
+				sameBits(t, what+", training", run(x, g.n, 2, Options{Gradients: true, Training: true}), got)
+			}
+			size := len(x) / g.n
+			last := run(x[len(x)-size:], 1, 2, Options{})
+			sameBits(t, what+", alone", last, got[len(got)-len(last):])
+			if xs[2]*xs[3] < fewestValues {
+				continue
+			}
+			tape := NewTape(Options{Math: m, Debug: true})
+			in := tape.Input(x, xs...)
+			parts := Concat(1, Slice(in, 1, 0, 5), Slice(in, 1, 5, xs[1]))
+			if parts.planes == nil {
+				t.Fatal("planes do not lie apart")
+			}
+			sameBits(t, what+", planes", Conv2d(parts, p, ParameterOf(b, ws[0]), o).Floats(nil), got)
+		}
+	}
+}
+
+// checkPixels compares some results with their definition.
+func (g *convShape) checkPixels(t *testing.T, what string, m simd.Math, y, x, w, b []float32) {
+	t.Helper()
+	taps, size := g.taps(), g.groups*g.ci*g.h*g.w
+	for image := range g.n {
+		var values []float64
+		var scale float32
+		if m == simd.Int8 {
+			values, scale = inIntegers(x[image*size:][:size])
+		} else {
+			values = inBF16(x[image*size:][:size])
+		}
+		pixels := make([]float32, len(x)) // integers and bfloat16 are float32
+		for i, v := range values {
+			pixels[image*size+i] = float32(v)
+		}
+		for f := range g.groups * g.co {
+			group := f / g.co
+			filter := w[f*taps:][:taps]
+			weights, ws := []float64(nil), float32(1)
+			if m == simd.Int8 {
+				weights, ws = inIntegers(filter)
+			} else {
+				weights = inBF16(filter)
+			}
+			for at := f % 7; at < g.positions(); at += 11 {
+				var sum, all float64
+				var own []float64
+				if m == simd.Int8 && g.oneTap() { // a pixel has a scale of its own
+					var seen []float32
+					for k := range g.groups {
+						for q := range taps {
+							v, _ := g.pixel(x, image, k, q, at)
+							seen = append(seen, v)
+						}
+					}
+					own, scale = inIntegers(seen)
+					own = own[group*taps:]
+				}
+				for q, v := range weights {
+					pixel, _ := g.pixel(pixels, image, group, q, at)
+					if own != nil {
+						pixel = float32(own[q])
+					}
+					sum += float64(v * float64(pixel))
+					all += math.Abs(float64(v * float64(pixel)))
+				}
+				got := y[(image*g.groups*g.co+f)*g.positions()+at]
+				if m == simd.Int8 {
+					if want := float32(float32(sum)*ws*scale) + b[f]; got != want {
+						t.Fatalf("%s: filter %d of image %d at %d is %g, want %g", what, f, image, at, got, want)
+					}
+				} else if want := sum + float64(b[f]); math.Abs(float64(got)-want) > float64(taps+2)*0x1p-23*(all+math.Abs(want))+0x1p-100 {
+					t.Fatalf("%s: filter %d of image %d at %d is %g, want %g", what, f, image, at, got, want)
+				}
+			}
+		}
+	}
+}
+
+// In Int8, a pixel that is not finite makes all results of its image NaN where filters have several taps, and no other's; an image of zeros has the bias.
+func TestConv2dPixelsNotFinite(t *testing.T) {
+	const c, size = 16, 36
+	p, b := ParameterOf(normals(2, 20*c*9), 20, c, 3, 3), ParameterOf(normals(3, 20), 20)
+	for _, bad := range []float64{math.Inf(1), math.NaN()} {
+		x := normals(1, 3*c*size)
+		x[size+7] = float32(bad)
+		clear(x[2*c*size:])
+		tape := NewTape(Options{Math: simd.Int8})
+		y := Conv2d(tape.Input(x, 3, c, 6, 6), p, b, Conv2dOptions{Padding: [2]int{1, 1}}).Floats(nil)
+		for i, v := range y {
+			switch image := i / (20 * size); {
+			case image == 0 && v == v:
+				t.Fatalf("element %d of an image with %g is %g", i, bad, v)
+			case image == 1 && v != v:
+				t.Fatalf("element %d is %g beside an image with %g", i, v, bad)
+			case image == 2 && v != b.Values()[i/size%20]:
+				t.Fatalf("element %d of an image of zeros is %g", i, v)
+			}
+		}
+	}
+}
