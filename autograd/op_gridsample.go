@@ -52,14 +52,12 @@ func GridSample(x, grid Operand, o GridSampleOptions) *Tensor {
 	cost := gridBlock * (20 + 2*s.taps*s.taps*s.c)
 	f.each(xs[0]*blocks, cost, func(lo, hi int) {
 		var block [gridBlock]gridPoint
-		var near [gridBlock]gridNear
 		for i := lo; i < hi; i++ {
 			image, at := i/blocks, i%blocks*gridBlock
-			points := s.locate(block[:], image, at)
-			s.pack(near[:], points)
+			points, inside := s.locate(block[:], image, at)
 			for c := range s.c {
 				plane := image*s.c + c
-				s.forward(y.data[plane*s.points+at:][:len(points)], s.x[plane*s.size:][:s.size], points, near[:])
+				s.forward(y.data[plane*s.points+at:][:len(points)], s.x[plane*s.size:][:s.size], points, inside)
 			}
 		}
 	})
@@ -73,7 +71,7 @@ func GridSample(x, grid Operand, o GridSampleOptions) *Tensor {
 				for i := lo; i < hi; i++ {
 					image, c0 := i/groups, i%groups*channelBlock
 					for at := 0; at < s.points; at += gridBlock {
-						points := s.locate(block[:], image, at)
+						points, _ := s.locate(block[:], image, at)
 						for c := c0; c < min(c0+channelBlock, s.c); c++ {
 							plane := image*s.c + c
 							s.addImage(dx[plane*s.size:][:s.size], b.dy[plane*s.points+at:][:len(points)], points)
@@ -87,7 +85,7 @@ func GridSample(x, grid Operand, o GridSampleOptions) *Tensor {
 				var block [gridBlock]gridPoint
 				for i := lo; i < hi; i++ {
 					image, at := i/blocks, i%blocks*gridBlock
-					points := s.locate(block[:], image, at)
+					points, _ := s.locate(block[:], image, at)
 					dst := dg[2*(image*s.points+at):][:2*len(points)]
 					clear(dst)
 					for c := range s.c {
@@ -116,98 +114,53 @@ type gridPoint [2]struct {
 	slope  [4]float32 // the weight's derivative by the grid's coordinate
 }
 
-// gridNear is a point of the grid in the form that every channel reads, without what only gradients need.
-type gridNear struct {
-	at   [4]int32 // of up to four pixels: two of the upper row, two of the lower; -1 outside
-	x, y [2]float32
-}
-
-// pack computes the near form of points with one or two taps along each dimension.
-func (s *gridSampler) pack(near []gridNear, points []gridPoint) {
-	if s.taps > 2 {
-		return
-	}
-	for i := range points {
-		x, y, n := &points[i][0], &points[i][1], &near[i]
-		for k := range n.at {
-			row, col := y.at[k/2%s.taps], x.at[k%s.taps]
-			if n.at[k] = row + col; row|col < 0 {
-				n.at[k] = -1
-			}
-		}
-		n.x, n.y = [2]float32(x.weight[:2]), [2]float32(y.weight[:2])
-	}
-}
-
-// locate computes the taps of the points from number at.
-func (s *gridSampler) locate(block []gridPoint, image, at int) []gridPoint {
-	points := block[:min(len(block), s.points-at)]
+// locate computes the taps of the points from number at, and whether all lie inside the image.
+func (s *gridSampler) locate(block []gridPoint, image, at int) (points []gridPoint, inside bool) {
+	points = block[:min(len(block), s.points-at)]
 	grid := s.grid[2*(image*s.points+at):][:2*len(points)]
+	inside = true
 	for i := range points {
 		for d := range s.axes {
 			p := &points[i][d]
 			s.axes[d].locate(s.GridSampleOptions, grid[2*i+d], p.at[:s.taps], p.weight[:s.taps], p.slope[:s.taps])
+			for _, at := range p.at[:s.taps] {
+				inside = inside && at >= 0
+			}
 		}
 	}
-	return points
+	return points, inside
 }
 
 // forward computes the values at points of a plane. Products are rounded before they are added, so that no processor
 // fuses them; so it is in the gradients.
-func (s *gridSampler) forward(dst, src []float32, points []gridPoint, near []gridNear) {
-	near = near[:len(points)]
-	switch s.taps {
-	case 1:
-		for i := range near {
-			dst[i] = 0
-			if at := near[i].at[0]; at >= 0 {
-				dst[i] = src[at]
-			}
+func (s *gridSampler) forward(dst, src []float32, points []gridPoint, inside bool) {
+	switch {
+	case s.taps == 1:
+		for i := range points {
+			dst[i] = points[i].pixel(src, 0, 0)
 		}
-	case 2:
-		for i := range near {
-			n := &near[i]
-			nw, ne, sw, se := n.at[0], n.at[1], n.at[2], n.at[3]
-			if nw|ne|sw|se < 0 {
-				dst[i] = points[i].sum(src, 2)
-				continue
-			}
-			upper := float32(n.x[0]*src[nw]) + float32(n.x[1]*src[ne])
-			lower := float32(n.x[0]*src[sw]) + float32(n.x[1]*src[se])
-			dst[i] = float32(n.y[0]*upper) + float32(n.y[1]*lower)
+	case s.taps == 2 && inside:
+		for i := range points {
+			x, y := &points[i][0], &points[i][1]
+			r0, r1, c0, c1 := y.at[0], y.at[1], x.at[0], x.at[1]
+			upper := float32(x.weight[0]*src[r0+c0]) + float32(x.weight[1]*src[r0+c1])
+			lower := float32(x.weight[0]*src[r1+c0]) + float32(x.weight[1]*src[r1+c1])
+			dst[i] = float32(y.weight[0]*upper) + float32(y.weight[1]*lower)
 		}
 	default:
 		for i := range points {
-			x, y := &points[i][0], &points[i][1]
-			if x.at[0]|x.at[1]|x.at[2]|x.at[3]|y.at[0]|y.at[1]|y.at[2]|y.at[3] < 0 {
-				dst[i] = points[i].sum(src, 4)
-				continue
-			}
+			p := &points[i]
 			sum := float32(0)
-			for r, at := range y.at {
-				from, row := src[at:], float32(0)
-				row += float32(x.weight[0] * from[x.at[0]])
-				row += float32(x.weight[1] * from[x.at[1]])
-				row += float32(x.weight[2] * from[x.at[2]])
-				row += float32(x.weight[3] * from[x.at[3]])
-				sum += float32(y.weight[r] * row)
+			for r := range s.taps {
+				row := float32(0)
+				for c := range s.taps {
+					row += float32(p[0].weight[c] * p.pixel(src, r, c))
+				}
+				sum += float32(p[1].weight[r] * row)
 			}
 			dst[i] = sum
 		}
 	}
-}
-
-// sum is the value at a point of which some pixels are outside.
-func (p *gridPoint) sum(src []float32, taps int) float32 {
-	sum := float32(0)
-	for r := range taps {
-		row := float32(0)
-		for c := range taps {
-			row += float32(p[0].weight[c] * p.pixel(src, r, c))
-		}
-		sum += float32(p[1].weight[r] * row)
-	}
-	return sum
 }
 
 // pixel returns a tap's pixel, 0 outside.
