@@ -83,7 +83,7 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	}
 
 	f.math = g.arithmetic(f.MathOf(x, w))
-	if in, _ := x.operand(); in != nil && (g.takesPlanes() || f.math != simd.Strict) {
+	if in, _ := x.operand(); in != nil && (g.takesPlanes() || f.math != simd.Strict) && f.alone(in) {
 		g.list = in.planes
 	}
 	f.joinPlanesBut(g.list)

@@ -140,6 +140,18 @@ func (f *frame) joinPlanesBut(l *planeList) {
 	}
 }
 
+// alone reports whether no other operand is x or has its planes. Only then an operation may read them where they are: it wants the
+// other operands in one piece.
+func (f *frame) alone(x *Tensor) bool {
+	n := 0
+	for _, in := range f.ins {
+		if o, _ := in.operand(); o == x || o != nil && o.planes != nil && o.planes == x.planes {
+			n++
+		}
+	}
+	return n == 1
+}
+
 // joinPlanes copies planes that lie apart to one run of memory, which x has from then on. It returns how long that
 // took.
 func (x *Tensor) joinPlanes() time.Duration {

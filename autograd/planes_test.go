@@ -198,3 +198,27 @@ func TestPlanesConv(t *testing.T) {
 		}
 	}
 }
+
+// TestConv2dAddsItsPlanes adds to a convolution its own operand, whose planes lie apart.
+func TestConv2dAddsItsPlanes(t *testing.T) {
+	const n, c, size = 2, 16, 10
+	x := normals(1, n*c*size*size)
+	for _, m := range []simd.Math{simd.Strict, simd.BF16, simd.Int8} {
+		for _, o := range []struct{ in, kernel, groups int }{{c, 1, 1}, {c, 3, 1}, {1, 3, c}} { // pointwise, dense, depthwise
+			w := ParameterOf(normals(2, c*o.in*o.kernel*o.kernel), c, o.in, o.kernel, o.kernel)
+			run := func(apart bool) []float32 {
+				tape := NewTape(Options{Math: m, Debug: true})
+				in := tape.Input(x, n, c, size, size)
+				if apart {
+					in = Concat(1, Slice(in, 1, 0, 5), Slice(in, 1, 5, c))
+					if in.planes == nil {
+						t.Fatal("planes do not lie apart")
+					}
+				}
+				half := o.kernel / 2
+				return Conv2dAdd(in, w, nil, in, Conv2dOptions{Padding: [2]int{half, half}, Groups: o.groups}).Floats(nil)
+			}
+			sameBits(t, fmt.Sprintf("%v, kernel %d, groups %d", m, o.kernel, o.groups), run(true), run(false))
+		}
+	}
+}

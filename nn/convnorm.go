@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // ConvNorm is a convolution, a batch normalization and an activation: the unit of residual networks. Inference runs it as
@@ -84,20 +85,21 @@ type folding struct{ atomic.Pointer[folded] }
 type folded struct {
 	of           [6]any // the parameters and buffers
 	version      [6]uint64
+	limit        simd.Math // of the weight
 	weight, bias *autograd.Parameter
 }
 
 // fold returns the weight and the bias, which may be nil, with the normalization folded in. They are the same parameters until a
-// value changes.
+// value or the weight's limit of arithmetic changes.
 func (k *folding) fold(op string, weight, bias *autograd.Parameter, norm *BatchNorm) *folded {
-	now := &folded{}
+	now := &folded{limit: weight.MathLimit()}
 	for i, v := range []interface{ Version() uint64 }{weight, bias, norm.Weight, norm.Bias, norm.Mean, norm.Variance} {
 		if p, ok := v.(*autograd.Parameter); ok && p == nil {
 			continue
 		}
 		now.of[i], now.version[i] = v, v.Version()
 	}
-	if f := k.Load(); f != nil && f.of == now.of && f.version == now.version {
+	if f := k.Load(); f != nil && f.of == now.of && f.version == now.version && f.limit == now.limit {
 		return f
 	}
 	now.weight = clone(weight)

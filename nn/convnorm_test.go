@@ -8,6 +8,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // TestConvNorm compares inference, which folds, with the two layers on a tape with gradients, and expects every change of
@@ -35,6 +36,33 @@ func TestDeformConvNorm(t *testing.T) {
 		}
 	}()
 	c.Forward(autograd.NewTape(autograd.Options{}).Input(make([]float32, 75), 1, 3, 5, 5))
+}
+
+// Folded layers follow the limit of their weight's arithmetic, which a quantizer sets after the first inference.
+func TestFoldedMathLimit(t *testing.T) {
+	conv := NewConvNorm(16, 16, 3, autograd.ActRelu, autograd.Conv2dOptions{Padding: [2]int{1, 1}})
+	rep := NewRepConv(16, 16, autograd.ActRelu)
+	deform := NewDeformConvNorm(16, 16, 3, autograd.ActRelu)
+	for name, layer := range map[string]interface {
+		Forward(x *autograd.Tensor) *autograd.Tensor
+	}{"conv": conv, "rep": rep, "deform": deform} {
+		random(layer)
+		forward := func(m simd.Math) []float32 {
+			tape := autograd.NewTape(autograd.Options{Math: m})
+			defer tape.Reset()
+			return layer.Forward(input(tape, 2, 16, 5, 5)).Floats(nil)
+		}
+		strict := forward(simd.Strict)
+		if slices.Equal(forward(simd.Int8), strict) {
+			t.Errorf("%s: Int8 computes as Strict", name)
+		}
+		for _, p := range Parameters(layer) {
+			p.LimitMath(simd.Strict)
+		}
+		if !slices.Equal(forward(simd.Int8), strict) {
+			t.Errorf("%s: the folded weight has an older limit", name)
+		}
+	}
 }
 
 // testFolding tests a layer of 3 to 4 channels.

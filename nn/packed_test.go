@@ -81,4 +81,5 @@ func TestStackMisuse(t *testing.T) {
 		s.Forward(x, AttentionInput{Cache: autograd.NewState(1, 9, 16, autograd.StateOptions{})})
 	})
 	misuse(t, "residual", func() { s.Forward(x, AttentionInput{Residual: x}) })
+	misuse(t, "scale", func() { s.Forward(x, AttentionInput{Scale: autograd.NewParameter(x.Dim(1))}) })
 }

@@ -19,7 +19,7 @@ type RelativePositionBias struct {
 	Offsets []float32 // RelativeLogOffsets of the grid, beside MLP
 	Index   []int     // RelativePositionIndex of the grid
 
-	gathered atomic.Pointer[gatheredBias]
+	gathered [simd.Int8 + 1]atomic.Pointer[gatheredBias] // by the arithmetic of the tape, which a table does not depend on
 }
 
 // A gatheredBias is the bias of all pairs of tokens, gathered from one version of the parameters and kept for inference.
@@ -28,10 +28,11 @@ type gatheredBias struct {
 	values []float32
 }
 
-// versions are those of the parameters of a bias.
+// versions are those of the parameters of a bias, and their limits of arithmetic.
 type versions [4]struct {
 	p       *autograd.Parameter
 	version uint64
+	limit   simd.Math
 }
 
 func (r *RelativePositionBias) versions() (v versions) {
@@ -41,7 +42,7 @@ func (r *RelativePositionBias) versions() (v versions) {
 	}
 	for i, p := range all {
 		if p != nil {
-			v[i].p, v[i].version = p, p.Version()
+			v[i].p, v[i].version, v[i].limit = p, p.Version(), p.MathLimit()
 		}
 	}
 	return v
@@ -77,10 +78,14 @@ func (r *RelativePositionBias) Forward(t *autograd.Tape) *autograd.Tensor {
 	if !t.Inference() || r.adapted() {
 		return r.gather(t)
 	}
-	g, now := r.gathered.Load(), r.versions()
+	slot := &r.gathered[simd.Strict]
+	if r.MLP != nil {
+		slot = &r.gathered[t.Math()]
+	}
+	g, now := slot.Load(), r.versions()
 	if g == nil || g.from != now {
 		g = &gatheredBias{now, r.gather(t).Floats(nil)}
-		r.gathered.Store(g)
+		slot.Store(g)
 	}
 	tokens := side(r.Index)
 	return t.Borrow(g.values, len(g.values)/max(1, len(r.Index)), tokens, tokens)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // TestRelativePositionIndex compares the rows of the table with timm's.
@@ -57,9 +58,9 @@ func TestRelativePositionBias(t *testing.T) {
 
 	inference := autograd.NewTape(autograd.Options{Debug: true})
 	golden.Output(t, "bias in inference", r.Forward(inference).Floats(nil), want)
-	held := r.gathered.Load()
+	held := r.gathered[simd.Strict].Load()
 	golden.Output(t, "bias in the next pass", r.Forward(inference).Floats(nil), want)
-	if held == nil || r.gathered.Load() != held {
+	if held == nil || r.gathered[simd.Strict].Load() != held {
 		t.Error("the second pass gathered again")
 	}
 	r.Table.Update(func(w []float32) {
@@ -107,9 +108,9 @@ func TestRelativePositionMLP(t *testing.T) {
 
 			inference := autograd.NewTape(autograd.Options{Debug: true})
 			golden.Output(t, "bias in inference", r.Forward(inference).Floats(nil), want)
-			held := r.gathered.Load()
+			held := r.gathered[simd.Strict].Load()
 			golden.Output(t, "bias in the next pass", r.Forward(inference).Floats(nil), want)
-			if held == nil || r.gathered.Load() != held {
+			if held == nil || r.gathered[simd.Strict].Load() != held {
 				t.Error("the second pass gathered again")
 			}
 			other := r.on(inference, NewRelativeGrid(3, 4, 2, 5, classToken))
@@ -124,6 +125,33 @@ func TestRelativePositionMLP(t *testing.T) {
 				t.Error("a training tape drops nothing")
 			}
 		})
+	}
+}
+
+// A bias that layers compute has the arithmetic of its tape, whichever tape came first, and follows the limits of its parameters.
+func TestRelativePositionMath(t *testing.T) {
+	layer := func() *RelativePositionBias {
+		r := &RelativePositionBias{MLP: NewRelativePositionMLP(32, 4), Offsets: RelativeLogOffsets(5, 6), Index: RelativePositionIndex(5, 6, true)}
+		random(r.MLP)
+		return r
+	}
+	of := func(r *RelativePositionBias, m simd.Math) []float32 {
+		tape := autograd.NewTape(autograd.Options{Math: m})
+		defer tape.Reset()
+		return r.Forward(tape).Floats(nil)
+	}
+	modes := []simd.Math{simd.Strict, simd.BF16, simd.Int8, simd.Strict, simd.BF16, simd.Int8}
+	r := layer()
+	for i, m := range modes {
+		if !cmp.Equal(of(r, m), of(layer(), m)) {
+			t.Errorf("pass %d, in %v: the bias is that of another arithmetic", i, m)
+		}
+	}
+	for _, p := range Parameters(r) {
+		p.LimitMath(simd.Strict)
+	}
+	if !cmp.Equal(of(r, simd.Int8), of(r, simd.Strict)) {
+		t.Error("the bias is older than the limits of its parameters")
 	}
 }
 

@@ -165,11 +165,11 @@ func NewBlock(c BlockConfig) *Block {
 
 // Forward maps x, [n, length, width], to the same shape. Packed sequences are [tokens, width], with in.Starts.
 //
-// It panics with an autograd.UseError when in.Residual is not nil, because the block sets it itself. Packed sequences have
-// no drop path, because a row is no sample: an autograd.UseError on a training tape.
+// It panics with an autograd.UseError when in.Residual or in.Scale is not nil, because the block sets them itself. Packed
+// sequences have no drop path, because a row is no sample: an autograd.UseError on a training tape.
 func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
-	if in.Residual != nil {
-		panic(&autograd.UseError{Op: "block", Reason: "expected no Residual: a block adds its own"})
+	if in.Residual != nil || in.Scale != nil {
+		panic(&autograd.UseError{Op: "block", Reason: "expected no Residual and no Scale: a block has its own"})
 	}
 	if in.Starts != nil && b.DropPath > 0 && x.Tape().Training() {
 		panic(&autograd.UseError{Op: "block", Reason: "expected a DropPath of 0: packed sequences have no drop path, because a row is no sample"})

@@ -22,6 +22,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -125,6 +126,30 @@ func TestTrained(t *testing.T) {
 		}
 		for i, detections := range found {
 			compareScript(t, i, detections, c.want(i), m.Labels())
+		}
+	}
+}
+
+// TestTrainedMath expects outputs near those of float32: the error of bfloat16 and of integers, which nearly all convolutions
+// but the depthwise ones have.
+func TestTrainedMath(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the portable kernels take seconds")
+	}
+	dir, m, _ := trained(t)
+	d := m.Network.(*FastestDet)
+	for math, most := range map[simd.Math]float64{simd.BF16: .05, simd.Int8: .15} {
+		var off, size float64
+		pixels := make([]float32, 3*352*352)
+		d.prepare(pixels, photograph(t, dir, 0), d.size)
+		want := d.output(autograd.NewTape(autograd.Options{}).Input(pixels, 1, 3, 352, 352))
+		got := d.output(autograd.NewTape(autograd.Options{Math: math}).Input(pixels, 1, 3, 352, 352))
+		for j, v := range want {
+			off += float64(got[j]-v) * float64(got[j]-v)
+			size += float64(v) * float64(v)
+		}
+		if e := off / size; !(e <= most*most) || math == simd.Int8 && e == 0 {
+			t.Errorf("%v: the squared relative error is %.3g, expected at most %.3g", math, e, most*most)
 		}
 	}
 }

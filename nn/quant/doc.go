@@ -16,8 +16,8 @@
 // their own ([simd.Int8]). No data is needed to find them.
 //
 // Quantize changes the weights of linear layers ([nn.Linear]) alone. Embeddings, normalizations, biases, convolutions and
-// position tables stay as they are. A weight that is also an embedding (tied weights) stays too. [Tables] stores embeddings
-// in bfloat16.
+// position tables stay as they are, and the products of convolutions are Strict. A weight that is also an embedding (tied
+// weights) stays too. [Tables] stores embeddings in bfloat16.
 //
 // Each weight keeps its products in the arithmetic of its type, by [autograd.Parameter.LimitMath]: integers in Int8,
 // bfloat16 in BF16, float32 in Strict. The Math of the model or tape allows it: while that is Strict, a quantized model
