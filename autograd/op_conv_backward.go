@@ -1,6 +1,10 @@
 package autograd
 
-import "github.com/fovea-ml/fovea/simd"
+import (
+	"slices"
+
+	"github.com/fovea-ml/fovea/simd"
+)
 
 // inputGrad computes dx = convᵀ(dy, w) + beta·dx: for each phase of the stride, the pixels whose coordinates have
 // those remainders, a convolution of dy with the taps that reach them. Its sums run over (filter, ky, kx), in
@@ -27,7 +31,10 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 		return
 	}
 	if turned := g.turned(); turned.winograd() {
-		turned.winogradInputGrad(t, dx, beta, dy, w)
+		weight := t.scratch(len(w))
+		g.turn(t, weight, w, []int{2, 1, 0}, []int{2, 1, 0})
+		turned.winogradForward(t, dx, beta, dy, convWeight{values: weight}, convEnd{})
+		t.recycle(weight)
 		return
 	}
 	if beta == 0 && (g.sy > g.kh || g.sx > g.kw || g.dy > 1 && g.sy > 1 || g.dx > 1 && g.sx > 1) {
@@ -69,16 +76,18 @@ func phaseAxis(r, size, out, kernel, stride, padding, dilation int) (a convAxis,
 	return a, taps
 }
 
-// turn lays out the weight [co, ci, kh, kw] of a group as [ci, co, taps] for some of its taps.
+// turn lays out the weight [co, ci, kh, kw] of a group as [ci, co, taps] for some of its taps, in the given
+// order.
 func (g *convShape) turn(t *Tape, dst, w []float32, kys, kxs []int) {
 	window, taps := g.kh*g.kw, len(kys)*len(kxs)
+	all := taps == window && slices.IsSorted(kys) && slices.IsSorted(kxs)
 	t.each(g.ci, 2*g.co*taps, func(lo, hi int) {
 		const tile = 16 // channels, so that lines of w are read while they are in cache
 		for c0 := lo; c0 < hi; c0 += tile {
 			for f := range g.co {
 				for c := c0; c < min(c0+tile, hi); c++ {
 					to, from := dst[(c*g.co+f)*taps:][:taps], w[(f*g.ci+c)*window:][:window]
-					if taps == window {
+					if all {
 						copy(to, from)
 						continue
 					}

@@ -45,20 +45,3 @@ func (g *convShape) turned() *convShape {
 	c.py, c.px, c.list = g.dy*(g.kh-1)-g.py, g.dx*(g.kw-1)-g.px, nil
 	return &c
 }
-
-// winogradInputGrad computes dx = conv(dy, turned w) + beta·dx; g is turned, w is not.
-func (g *convShape) winogradInputGrad(t *Tape, dx []float32, beta float32, dy, w []float32) {
-	turned := t.scratch(len(w))
-	t.each(g.co, g.ci*9, func(lo, hi int) {
-		for f := range g.ci {
-			for c := lo; c < hi; c++ {
-				to, from := turned[(c*g.ci+f)*9:][:9], w[(f*g.co+c)*9:][:9]
-				for i, v := range from {
-					to[8-i] = v
-				}
-			}
-		}
-	})
-	g.winogradForward(t, dx, beta, dy, convWeight{values: turned}, convEnd{})
-	t.recycle(turned)
-}
