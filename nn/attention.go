@@ -84,7 +84,7 @@ type AttentionInput struct {
 	// [1 or n, 1 or heads, queries, keys].
 	Bias *autograd.Tensor
 	// Residual has the shape of the result and is added to it in the same pass. Scale, if not nil, is [width] and multiplies
-	// the result before that; without a Residual it is not used.
+	// the result before that; without a Residual it is an autograd.UseError.
 	Residual *autograd.Tensor
 	Scale    *autograd.Parameter
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -99,8 +99,11 @@ type AttentionInput struct {
 }
 
 // Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it
-// panics with an autograd.UseError.
+// panics with an autograd.UseError, and so it does with a Scale and no Residual.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	if in.Scale != nil && in.Residual == nil {
+		panic(&autograd.UseError{Op: "attention", Reason: "expected a Residual beside a Scale"})
+	}
 	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil || in.Bias != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}

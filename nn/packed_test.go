@@ -81,5 +81,6 @@ func TestStackMisuse(t *testing.T) {
 		s.Forward(x, AttentionInput{Cache: autograd.NewState(1, 9, 16, autograd.StateOptions{})})
 	})
 	misuse(t, "residual", func() { s.Forward(x, AttentionInput{Residual: x}) })
+	misuse(t, "scale alone", func() { s[0].Attention.Forward(x, AttentionInput{Scale: autograd.NewParameter(8)}) })
 	misuse(t, "scale", func() { s.Forward(x, AttentionInput{Scale: autograd.NewParameter(x.Dim(1))}) })
 }

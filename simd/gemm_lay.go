@@ -40,7 +40,7 @@ func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aSlab {
 		g.copyA(data, a, i0, i1, k0, kc)
 	}
 	if g.copiesRows(a) {
-		row := 4 * g.rowPitch()
+		row := 4 * rowPitch(g.depth)
 		return aSlab{data: data, ars: row, acs: 4, row: row}
 	}
 	return aSlab{data: data, ars: 4, acs: 0, row: 4 * kc}
@@ -49,14 +49,14 @@ func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aSlab {
 // copiesRows reports whether copyA keeps rows as they are, at another distance.
 func (g *gemmRun) copiesRows(a Matrix) bool { return g.kern.rows && !a.Trans }
 
-// rowPitch is the distance of copied rows: an odd number of cache lines, so that the rows of a tile use all sets.
-func (g *gemmRun) rowPitch() int { return roundUp(g.depth, 2*lineFloats) + lineFloats }
+// rowPitch is the distance of copied rows of n elements: an odd number of cache lines, so that the rows of a tile use all sets.
+func rowPitch(n int) int { return roundUp(n, 2*lineFloats) + lineFloats }
 
 // copyA copies a slab of A to dst, as rows or as tiles packed k-major.
 func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 	src := a.at(i0, k0)
 	if g.copiesRows(a) {
-		pitch := g.rowPitch()
+		pitch := rowPitch(g.depth)
 		for i := range i1 - i0 {
 			copy(dst[i*pitch:][:kc], src[i*a.Stride:][:kc])
 		}
@@ -85,7 +85,7 @@ func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 func (g *gemmRun) areaSize() int {
 	rows := roundUp(g.taskRows, g.kern.mr)
 	if g.copiesRows(g.one.a) {
-		return rows * g.rowPitch()
+		return rows * rowPitch(g.depth)
 	}
 	return rows * g.depth
 }

@@ -181,7 +181,7 @@ func (p *Packed) packWordRows(s *gemmScratch, dst []float32, k0, j0, kc, cols in
 	stored, length, i0 := p.k, cols, 0
 	if trans {
 		stored, length, i0 = cols, p.k, j0
-		b.Stride = roundUp(p.k, 2*lineFloats) + lineFloats
+		b.Stride = rowPitch(p.k)
 	}
 	s.a = grow(s.a, stored*b.Stride)
 	b.Data = s.a

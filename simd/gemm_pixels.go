@@ -180,7 +180,7 @@ func (x Math) PackFilters(w *Workers, out, channels, taps int, weight, memory []
 	}
 	f := &PackedFilters{word: k, out: out, taps: taps, channels: channels}
 	f.k = ceilDiv(channels, k.numbers) * taps
-	f.pitch = roundUp(f.k, 2*lineFloats) + lineFloats
+	f.pitch = rowPitch(f.k)
 	if memory == nil {
 		memory = Floats(x.PackedFiltersLen(out, channels, taps))
 	}
@@ -201,7 +201,7 @@ func (x Math) PackFilters(w *Workers, out, channels, taps int, weight, memory []
 // panics where PixelChannels is 0.
 func (x Math) PackedFiltersLen(out, channels, taps int) int {
 	words := ceilDiv(channels, x.needPixels("PackedFiltersLen").numbers) * taps
-	return out*(roundUp(words, 2*lineFloats)+lineFloats) + lineFloats
+	return out*rowPitch(words) + lineFloats
 }
 
 // pack packs filter i.

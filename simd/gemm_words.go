@@ -124,12 +124,9 @@ func (g *gemmRun) useWords(x *wordKernel) {
 	g.k, g.block, g.chain = x.count(g.k), x.block, x.chain
 }
 
-// wordPitch is the distance of rows of A: an odd number of cache lines, so that the rows of a tile use all sets.
-func (g *gemmRun) wordPitch() int { return roundUp(g.k, 2*lineFloats) + lineFloats }
-
 // wordRows is the number of rows of A whose words are made at once: what sharedMost has room for.
 func (g *gemmRun) wordRows() int {
-	return max(sharedMost/g.wordPitch()/g.kern.mr, 1) * g.kern.mr
+	return max(sharedMost/rowPitch(g.k)/g.kern.mr, 1) * g.kern.mr
 }
 
 // batchWords bounds the words of A that a task of a batch has at once: 16 MB.
@@ -137,7 +134,7 @@ const batchWords = 4 << 20
 
 // batchRows is the number of rows that a task of a batch covers at most.
 func (g *gemmRun) batchRows() int {
-	return max(batchWords/g.wordPitch()/g.kern.mr, 2) * g.kern.mr
+	return max(batchWords/rowPitch(g.k)/g.kern.mr, 2) * g.kern.mr
 }
 
 // part returns a run of rows i0 to i1 of a product.
@@ -204,7 +201,7 @@ func (g *gemmRun) scaleGroup(i int) {
 
 // roomForWords returns a matrix for the words of some rows of A in scratch.
 func (g *gemmRun) roomForWords(s *gemmScratch, q *quantized, rows int) Matrix {
-	pitch := g.wordPitch()
+	pitch := rowPitch(g.k)
 	s.words = grow(s.words, rows*pitch)
 	if g.word.integers {
 		s.scales = grow(s.scales, rows+2*g.n)
@@ -262,7 +259,7 @@ func (g *gemmRun) convertRows(s *gemmScratch, q *quantized, words, a Matrix, i0,
 		return
 	}
 	const rows = 16
-	width := roundUp(n, 2*lineFloats) + lineFloats
+	width := rowPitch(n)
 	s.rows = grow(s.rows, rows*width)
 	for i := i0; i < i1; i += rows {
 		h := min(rows, i1-i)
@@ -317,12 +314,12 @@ func (x *wordKernel) packPanel(s *gemmScratch, dst []float32, b Matrix, n, k0, j
 		return
 	}
 	if !b.Trans {
-		stride = roundUp(n, 2*lineFloats) + lineFloats
+		stride = rowPitch(n)
 		s.rows = grow(s.rows, cols*stride)
 		x.kern.transpose(s.rows, stride, src, b.Stride, n, cols)
 		src = s.rows
 	}
-	pitch := roundUp(kc, 2*lineFloats) + lineFloats
+	pitch := rowPitch(kc)
 	s.line = grow(s.line, cols*pitch)
 	for j := range cols {
 		var inverse float32
