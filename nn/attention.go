@@ -93,6 +93,11 @@ type AttentionInput struct {
 	// for packed sequences: an autograd.UseError.
 	Starts       []int
 	MemoryStarts []int
+	// First, if not 0, is how many tokens of each sequence are wanted, the first ones: the result is [n, First, width], with the
+	// bits that they have in the whole. The others serve as keys and values. A Residual has that shape, and Maps have as many
+	// queries. It is for self-attention with a fused projection: beside a Memory, a Cache, Starts, Causal or separate layers it is
+	// an autograd.UseError.
+	First int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
 	// a Memory. The heads of a block with several branches (BlockConfig.Branches) are those of all of them, in order.
 	Maps *[]float32
@@ -106,6 +111,9 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 	}
 	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil || in.Bias != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
+	}
+	if in.First != 0 && (in.Memory != nil || in.Cache != nil || in.Starts != nil || in.Causal || a.QKV == nil) {
+		panic(&autograd.UseError{Op: "attention", Reason: "First needs a fused projection, and no Memory, Cache, Starts or Causal"})
 	}
 	q, k, v := a.project(x, in)
 	return a.heads(x, q, k, v, in)
@@ -148,6 +156,12 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 		y = autograd.CachedAttention(q, in.Cache, o)
 	} else {
 		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1], in)
+		if in.First != 0 {
+			q.Of = autograd.Slice(q.Of, 1, 0, in.First)
+			if o.Bias != nil {
+				o.Bias = autograd.Slice(o.Bias, -2, 0, in.First)
+			}
+		}
 		y = autograd.Attention(q, k, v, o)
 	}
 	if y.Dim(0) != x.Dim(0) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -56,6 +57,76 @@ func TestBlockFusedBits(t *testing.T) {
 				if got := run(autograd.Options{Workers: simd.NewWorkers(threads)}); !slices.Equal(got, want) {
 					t.Fatalf("%s, %d threads: inference has other bits than a tape with gradients", what, threads)
 				}
+			}
+		}
+	}
+}
+
+// The first tokens of a block, computed alone, have the bits that they have in the whole, in each arithmetic, and the gradients
+// of a loss that sees these tokens alone.
+func TestBlockFirst(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 11))
+	for round := range 40 {
+		c := BlockConfig{Width: 8 * (1 + rng.IntN(4)), Heads: 2, Act: autograd.ActGelu, Eps: 1e-5, QKVBias: true, QKNorm: round%2 == 0, AttentionNorm: round%3 == 0}
+		switch round % 5 {
+		case 0:
+			c.PostNorm = true
+		case 1:
+			c.BranchNorm, c.LayerScale = true, 0.5
+		case 2:
+			c.Parallel = true
+		case 3:
+			c.Branches, c.LayerScale = 2, 0.5
+		}
+		b := NewBlock(c)
+		rows, columns := 1+rng.IntN(5), 1+rng.IntN(5)
+		n, length := 1+rng.IntN(3), 1+rows*columns
+		if rng.IntN(2) == 0 {
+			b.Attention.Relative = &RelativePositionBias{Table: autograd.NewParameter((2*rows-1)*(2*columns-1)+3, c.Heads), Index: RelativePositionIndex(rows, columns, true)}
+		}
+		random(b)
+		first := 1 + rng.IntN(length)
+		what := fmt.Sprintf("the first %d of %d sequences of %d, %+v", first, n, length, c)
+		for _, o := range []autograd.Options{{}, {Gradients: true}, {Gradients: true, Training: true, Recompute: true}, {Math: simd.BF16}, {Math: simd.Int8}} {
+			o.Workers = simd.NewWorkers(2)
+			run := func(part bool) ([]float32, *autograd.Gradients, []float32) {
+				tape := autograd.NewTape(o)
+				var maps []float32
+				in := AttentionInput{Maps: &maps}
+				if part {
+					in.First = first
+				}
+				y := Stack{b, b}.Forward(input(tape, n, length, c.Width), in)
+				if !part {
+					y = autograd.Slice(y, 1, 0, first)
+				}
+				values, weights, grads := y.Floats(nil), slices.Clone(maps), autograd.NewGradients()
+				if o.Gradients {
+					autograd.Sum(autograd.Mul(y, y), false).Backward(grads)
+				}
+				return values, grads, weights
+			}
+			want, wantGrads, wantMaps := run(false)
+			got, grads, maps := run(true)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%s: other bits than in the whole", what)
+			}
+			var wanted []float32 // of the first queries
+			for sequence := range slices.Chunk(wantMaps, length*length) {
+				wanted = append(wanted, sequence[:first*length]...)
+			}
+			if !slices.Equal(maps, wanted) {
+				t.Fatalf("%s: other attention weights than in the whole", what)
+			}
+			if !o.Gradients {
+				continue
+			}
+			var all [][]float32
+			for _, p := range Parameters(b) {
+				all = append(all, wantGrads.Of(p))
+			}
+			for path, p := range Parameters(b) {
+				golden.Gradient(t, what+": "+path, grads.Of(p), wantGrads.Of(p), golden.Norm(all...))
 			}
 		}
 	}

@@ -163,7 +163,8 @@ func NewBlock(c BlockConfig) *Block {
 	return b
 }
 
-// Forward maps x, [n, length, width], to the same shape. Packed sequences are [tokens, width], with in.Starts.
+// Forward maps x, [n, length, width], to the same shape, or to [n, in.First, width]. Packed sequences are [tokens, width],
+// with in.Starts.
 //
 // It panics with an autograd.UseError when in.Residual or in.Scale is not nil, because the block sets them itself. Packed
 // sequences have no drop path, because a row is no sample: an autograd.UseError on a training tape.
@@ -174,11 +175,15 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	if in.Starts != nil && b.DropPath > 0 && x.Tape().Training() {
 		panic(&autograd.UseError{Op: "block", Reason: "expected a DropPath of 0: packed sequences have no drop path, because a row is no sample"})
 	}
+	wanted := x
+	if in.First != 0 {
+		wanted = autograd.Slice(x, 1, 0, in.First)
+	}
 	if b.In != nil {
-		return b.branch(b.side(in), b.Norm1.Forward(x), x, b.LayerScale1)
+		return b.branch(b.side(in), b.Norm1.Forward(x), wanted, b.LayerScale1)
 	}
 	if b.PostNorm {
-		x = b.Norm1.Forward(b.branch(b.attend(in), x, x, b.LayerScale1))
+		x = b.Norm1.Forward(b.branch(b.attend(in), x, wanted, b.LayerScale1))
 		return b.Norm2.Forward(b.branch(b.MLP.forward, x, x, b.LayerScale2))
 	}
 	maps := make([][]float32, 1+len(b.Beside)) // of each branch
@@ -189,7 +194,7 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 		}
 		return in
 	}
-	y := b.normed(b.Norm1, b.attend(input(0)), x, x, b.LayerScale1)
+	y := b.normed(b.Norm1, b.attend(input(0)), x, wanted, b.LayerScale1)
 	for i, o := range b.Beside {
 		y = b.normed(o.Norm1, o.attend(input(1+i)), x, y, o.LayerScale1)
 	}
@@ -230,6 +235,9 @@ func (b *Block) side(in AttentionInput) layer {
 			in.Residual = residual
 		}
 		y := b.Attention.ofPacked(autograd.Slice(both, last, hidden, both.Dim(last)), in)
+		if in.First != 0 {
+			both = autograd.Slice(both, 1, 0, in.First)
+		}
 		y = b.MLP.out(autograd.Activate(autograd.Slice(both, last, 0, hidden), b.MLP.Act), y, nil)
 		if scale != nil {
 			return autograd.AddScaled(residual, y, scale)
@@ -295,7 +303,8 @@ func NewStack(n int, c BlockConfig) Stack {
 }
 
 // Forward maps x, [n, length, width] or packed, to the same shape. Each block is a segment of the tape
-// ([autograd.Tape.Segment]) and gets the same in. Maps receives the attention weights of the last block.
+// ([autograd.Tape.Segment]) and gets the same in, but First is that of the last block: the result is then [n, First, width].
+// Maps receives the attention weights of the last block.
 //
 // Cache must be nil, because every block needs a cache of its own: a decoder loops over its blocks instead. So must
 // Residual. Forward panics with an autograd.UseError otherwise.
@@ -304,7 +313,11 @@ func (s Stack) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 		panic(&autograd.UseError{Op: "stack", Reason: "expected no Cache: every block needs one of its own; call the blocks in a loop"})
 	}
 	t := x.Tape()
-	for _, b := range s {
+	for i, b := range s {
+		in := in
+		if i < len(s)-1 {
+			in.First = 0
+		}
 		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
 	}
 	return x

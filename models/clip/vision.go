@@ -27,12 +27,8 @@ func NewVisionTransformer(c VisionConfig) *VisionTransformer {
 // Forward maps pixels, [n, channels, height, width], to features, [n, width]. Pixels of rows and columns that no whole
 // patch covers are not seen. Images of another size than the configured one use resized position embeddings.
 func (v *VisionTransformer) Forward(pixels *autograd.Tensor) *autograd.Tensor {
-	x := v.tokens(pixels)
-	return x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor {
-		last := v.last()
-		qkv := last.Attention.QKV.Forward(last.Norm1.Forward(x))
-		return v.finish(first(x), v.attend(qkv))
-	}, x)
+	class := v.Encoder.First(whole(pixels, v.patch), 1)
+	return autograd.Reshape(class, class.Dim(0), class.Dim(2))
 }
 
 // tokens returns what the last block gets, [n, 1+patches, width].
@@ -43,8 +39,7 @@ func (v *VisionTransformer) tokens(pixels *autograd.Tensor) *autograd.Tensor {
 
 func (v *VisionTransformer) last() *nn.Block { return v.Encoder.Blocks[len(v.Encoder.Blocks)-1] }
 
-// attend returns what the class token attends to in the last block, [n, width], of queries, keys and values. Only the
-// features of the class token are wanted, so the other tokens ask nothing there.
+// attend returns what the class token attends to in the last block, [n, width], of queries, keys and values.
 func (v *VisionTransformer) attend(qkv *autograd.Tensor) *autograd.Tensor {
 	a := v.last().Attention
 	width := qkv.Dim(2) / 3
@@ -62,11 +57,6 @@ func (v *VisionTransformer) finish(class, attended *autograd.Tensor) *autograd.T
 func finish(b *nn.Block, x, attended *autograd.Tensor) *autograd.Tensor {
 	x = b.Attention.Proj.ForwardAdd(attended, x)
 	return b.MLP.Forward(b.Norm2.Forward(x), x)
-}
-
-// first returns the class tokens, [n, width].
-func first(x *autograd.Tensor) *autograd.Tensor {
-	return autograd.Reshape(autograd.Slice(x, 1, 0, 1), x.Dim(0), x.Dim(2))
 }
 
 // whole returns the pixels that whole patches cover.

@@ -161,8 +161,15 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 // configured one, unless Config.RelativeInterpolation is set. It panics with an autograd.ShapeError when the channels are not the
 // encoder's, a side is no multiple of the patch, or relative positions do not fit.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
+	return e.First(pixels, 0)
+}
+
+// First is Forward for the first n tokens of each image, [n images, n, width], such as the class token: they have the bits that
+// they have in the result of Forward. Of the others, the last block computes keys and values alone, which saves 6 to 7 % of
+// the operations of twelve blocks. With n = 0 it is Forward.
+func (e *Encoder) First(pixels *autograd.Tensor, n int) *autograd.Tensor {
 	x, places := e.embed(pixels)
-	return e.encode(x, e.size(pixels), places)
+	return e.encode(x, e.size(pixels), places, n)
 }
 
 // Embed is the part of Forward before the blocks: it maps pixels to tokens, [n, prefix+patches, width], that hold their
@@ -230,13 +237,17 @@ func (e *Encoder) prepend(x *autograd.Tensor, tokens ...*autograd.Parameter) *au
 // Encode maps tokens, [n, length, width], that already hold their positions to the same shape: the blocks and the
 // final norm. Rotary positions are those of an image of the configured size. It panics with an autograd.ShapeError when the
 // tokens have another width.
-func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(x, e.grid, nil) }
+func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(x, e.grid, nil, 0) }
 
-// encode is Encode for images of a grid of patches, of which only the tokens of some places may be there.
-func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid, places []int) *autograd.Tensor {
+// encode is Encode for images of a grid of patches, of which only the tokens of some places may be there. It returns the first n
+// tokens, or with 0 all.
+func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid, places []int, n int) *autograd.Tensor {
 	rotary := e.rope.augmented(x.Tape(), grid)
 	for i, b := range e.Blocks {
 		in := e.input(i, grid, places)
+		if i == len(e.Blocks)-1 {
+			in.First = n
+		}
 		if rotary != nil {
 			in.Rotary = rotary
 		}

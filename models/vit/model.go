@@ -124,7 +124,7 @@ func (m *Model) ForwardHeads(pixels *autograd.Tensor) (logits, distilled *autogr
 	if m.DistillationHead == nil {
 		return m.Head.Forward(m.Pooled(pixels)), nil
 	}
-	x := m.Encoder.Forward(pixels)
+	x := m.Encoder.First(pixels, 2)
 	return m.Head.Forward(token(x, 0)), m.DistillationHead.Forward(token(x, 1))
 }
 
@@ -133,7 +133,7 @@ func (m *Model) ForwardHeads(pixels *autograd.Tensor) (logits, distilled *autogr
 // timm. It panics as
 // [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured one.
 func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
-	x := m.Encoder.Forward(pixels)
+	x := m.Encoder.First(pixels, m.pooled())
 	patches := func() *autograd.Tensor { return autograd.Slice(x, 1, m.Encoder.Prefix(), x.Dim(1)) }
 	switch m.Config.Pooling {
 	case FlattenPooling:
@@ -152,10 +152,21 @@ func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 		}
 		return x
 	}
-	if m.DistillationHead != nil || m.Config.Pooling == DistillationPooling {
+	if x.Dim(1) == 2 {
 		return autograd.Scale(autograd.Add(token(x, 0), token(x, 1)), 0.5)
 	}
 	return token(x, 0)
+}
+
+// pooled returns how many tokens are pooled, the first ones, or 0 for all.
+func (m *Model) pooled() int {
+	switch {
+	case m.Config.Pooling != "" && m.Config.Pooling != DistillationPooling:
+		return 0
+	case m.DistillationHead != nil || m.Config.Pooling == DistillationPooling:
+		return 2
+	}
+	return 1
 }
 
 // token returns one token of each image, [n, width], of tokens, [n, length, width].

@@ -66,7 +66,7 @@ func TestPatchDropoutRotary(t *testing.T) {
 			all = b.Forward(all, in)
 		}
 		all = autograd.GatherRows(autograd.Reshape(e.Norm.Forward(all), 2*length, 16), rows)
-		golden.Within(t, name, e.encode(some, grid, places).Floats(nil), all.Floats(nil), 1e-5)
+		golden.Within(t, name, e.encode(some, grid, places, 0).Floats(nil), all.Floats(nil), 1e-5)
 
 		grads := autograd.NewGradients()
 		tape.Reset()
