@@ -101,7 +101,7 @@
 //   - [simd.Int8] rounds operands to integers, in inference alone: [NewTape] refuses it with Gradients.
 //
 // The arithmetic holds for [Linear] and its forms, [MatMul], [Attention] and its forms, [LSTM], [GRU], [DeformConv2d], and
-// the forward step of [Conv2d] with at least 16 channels in and out in each group. There are three exceptions:
+// the forward step of [Conv2d] unless it is small: its documentation has the rule, by shape. There are three exceptions:
 //
 //   - Conv2d is Strict in Accurate, and where the processor has no instructions for it ([simd.Math.PixelChannels]). BF16 needs
 //     AVX512-BF16.

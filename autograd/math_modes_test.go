@@ -64,13 +64,13 @@ var mathModels = []struct {
 	{"conv2d of few channels", false, true, true, []int{2, 3, 9, 11}, [][]int{{8, 3, 3, 3}, {8}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], p[1], Conv2dOptions{Padding: [2]int{1, 1}})
 	}},
-	{"conv2d 1×1", true, true, true, []int{2, 16, 9, 11}, [][]int{{24, 16, 1, 1}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"conv2d 1×1", true, true, true, []int{2, 40, 9, 11}, [][]int{{33, 40, 1, 1}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], nil, Conv2dOptions{})
 	}},
 	{"conv2d 3×3", true, true, true, []int{2, 37, 9, 11}, [][]int{{35, 37, 3, 3}, {35}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], p[1], Conv2dOptions{Padding: [2]int{1, 1}})
 	}},
-	{"conv2d by two", true, true, true, []int{2, 40, 9, 11}, [][]int{{48, 20, 3, 2}, {48}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"conv2d by two", true, true, true, []int{2, 40, 4, 47}, [][]int{{48, 20, 3, 2}, {48}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], p[1], Conv2dOptions{Stride: [2]int{2, 2}, Groups: 2})
 	}},
 	{"depthwise conv2d", false, true, true, []int{2, 32, 9, 11}, [][]int{{32, 1, 3, 3}, {32}}, func(x *Tensor, p []*Parameter) *Tensor {
@@ -275,7 +275,7 @@ func TestMathProfile(t *testing.T) {
 	if simd.BF16.Native() {
 		activations = "attention bf16 "
 	}
-	w, stem, filters := ParameterOf(normals(1, 24), 6, 4), ParameterOf(normals(1, 24), 6, 4, 1, 1), ParameterOf(normals(1, 320), 20, 16, 1, 1)
+	w, stem, filters := ParameterOf(normals(1, 24), 6, 4), ParameterOf(normals(1, 24), 6, 4, 1, 1), ParameterOf(normals(1, 1280), 40, 32, 1, 1)
 	convolution := "conv2d strict "
 	if simd.BF16.PixelChannels() > 0 {
 		convolution = "conv2d bf16 "
@@ -290,7 +290,7 @@ func TestMathProfile(t *testing.T) {
 		x := tape.Full(1, 1, 3, 4)
 		Linear(x, w, nil)
 		Conv2d(tape.Full(1, 1, 4, 3, 3), stem, nil, Conv2dOptions{Act: ActRelu})
-		Conv2d(tape.Full(1, 1, 16, 3, 3), filters, nil, Conv2dOptions{})
+		Conv2d(tape.Full(1, 1, 32, 3, 3), filters, nil, Conv2dOptions{})
 		Attention(Columns{Of: x}, Columns{Of: x}, Columns{Of: x}, AttentionOptions{HeadDim: 4})
 		Add(x, x)
 		for _, name := range append(want, "add  ") {

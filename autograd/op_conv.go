@@ -42,12 +42,18 @@ type Conv2dOptions struct {
 // images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
 // the number of threads, and no result on what else is in the batch.
 //
-// The sums above are those of Strict. On a tape of BF16 or Int8, a dense convolution with at least 16 channels in and 16 out
-// in each group has the arithmetic of [simd.PackedFilters], where the processor has instructions for it
-// ([simd.Math.PixelChannels]). K then runs over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one
-// chain. In Int8, each filter has a scale, and each image has one, computed at each call. With 1×1 filters and no padding, each
-// pixel has a scale, as each row of a [Linear] has. Depthwise convolutions, those of fewer channels, and gradients are Strict in
-// every mode. Winograd's algorithm is used in Strict alone.
+// The sums above are those of Strict. On a tape of BF16 or Int8, a dense convolution has the arithmetic of [simd.PackedFilters],
+// where the processor has instructions for it ([simd.Math.PixelChannels]) and a group has products enough to be faster than
+// in Strict:
+//
+//   - at least 16 channels in and 16 out;
+//   - with 1×1 filters, at least 24 channels in and 1,024 weights (in·out);
+//   - with larger filters and a stride, at least 512 results in a row (out·ow).
+//
+// K then runs over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one chain. In Int8, each filter has a
+// scale, and each image has one, computed at each call. With 1×1 filters and no padding, each pixel has a scale, as each row of a
+// [Linear] has. Depthwise convolutions, smaller ones, and gradients are Strict in every mode. Winograd's algorithm is used in
+// Strict alone.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {

@@ -5,13 +5,38 @@ import "github.com/fovea-ml/fovea/simd"
 // In BF16 and Int8 a convolution is a sliding over planes of words: a word holds two or four neighboring channels of one pixel
 // (see simd.Math.PackPixels). K runs over (word, tap), in blocks of whole words. The rest is as in Strict.
 
-// pixelsLeast is the number of channels of a group, in and out, from which a convolution follows the tape's arithmetic. With
-// fewer, words are half empty, or packing the pixels takes longer than the products.
-const pixelsLeast = 16
+// A convolution follows the tape's arithmetic where its products take longer than to pack its pixels. The rule knows the shape of
+// a group alone. Times of one core of a Zen 4, divided by those of Strict:
+//
+//   - pixelsLeast channels in and out. With fewer, words are half empty.
+//   - Filters of one pixel have the fewest products for a pixel: tapLeast channels in, and tapWeights weights. For channels in
+//     and out, BF16 takes 1.0 to 1.1 (16, 16), .9 (24, 24), .9 (16, 64), .8 (32, 32) and .6 (96, 96); Int8 1.3 to 1.7, 1.2, 1.1,
+//     1.0 and .5.
+//   - Larger filters with a stride pack each remainder of the pixels by itself, in short rows: strideLeast results of a row of
+//     all filters. For channels and results of a row, BF16 takes 1.2 (32, 7), 1.04 (64, 7), .9 (64, 8) and .9 (128, 7); Int8 1.0,
+//     .8, .6 and .6.
+const (
+	pixelsLeast = 16
+	tapLeast    = 24
+	tapWeights  = 1024
+	strideLeast = 512
+)
+
+// paysInWords reports whether a convolution is faster with words of pixels than in Strict.
+func (g *convShape) paysInWords() bool {
+	switch {
+	case g.depthwise() || min(g.ci, g.co) < pixelsLeast:
+		return false
+	case g.kh*g.kw == 1:
+		return g.ci >= tapLeast && g.ci*g.co >= tapWeights
+	default:
+		return max(g.sy, g.sx) == 1 || g.co*g.ow >= strideLeast
+	}
+}
 
 // arithmetic returns the arithmetic of the forward step on a tape with math m.
 func (g *convShape) arithmetic(m simd.Math) simd.Math {
-	if m.PixelChannels() == 0 || g.depthwise() || min(g.ci, g.co) < pixelsLeast {
+	if m.PixelChannels() == 0 || !g.paysInWords() {
 		return simd.Strict
 	}
 	if m == simd.Int8 && g.taps() > simd.MaxInt8Filter {
@@ -103,6 +128,10 @@ func (g *convShape) pixelsForward(t *Tape, y, x []float32, w convWeight, m simd.
 			p.filters[k] = m.PackFilters(t.workers, g.co, g.ci, taps, g.weight(w.values, k), memory[k*n:][:n])
 		}
 	}
+	if g.oneTap() && (g.groups == 1 || !p.whole()) {
+		g.rowsForward(t, y, p, end)
+		return
+	}
 	if p.whole() {
 		p.each, p.row = 1, g.ow+(g.kw-1)*g.dx // at least the width of a plane of words
 		if g.oneTap() {
@@ -123,6 +152,29 @@ func (g *convShape) pixelsForward(t *Tape, y, x []float32, w convWeight, m simd.
 	s.end, s.pixels = end, p
 	s.result = func(i, k int) []float32 { return g.after(y, i, k) }
 	s.run(t)
+}
+
+// rowsForward is pixelsForward where outputs depend on one pixel: products with the planes as they lie, or with the pixels that
+// a stride leaves of them.
+func (g *convShape) rowsForward(t *Tape, y []float32, p *convPixels, end convEnd) {
+	size := g.positions()
+	plane := p.plane
+	if !g.pointwise() {
+		left := t.scratch(g.n * g.groups * g.ci * size)
+		defer t.recycle(left)
+		t.each(len(left)/size, size, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				src := p.plane(i/g.ci/g.groups, i/g.ci%g.groups, i%g.ci)
+				simd.CopyRows(left[i*size:], g.ow, src, g.sy*g.w, g.oh, g.ow, g.sx)
+			}
+		})
+		plane = func(i, k, c int) []float32 { return left[((i*g.groups+k)*g.ci+c)*size:][:size] }
+	}
+	g.eachProblem(t, func(inner *simd.Workers, i, k int) {
+		ep := end.epilogue(k*g.co, g.co, (i*g.groups+k)*g.co*size, size)
+		rows := func(c int) []float32 { return plane(i, k, c) }
+		simd.GemmPixelRows(inner, size, p.filters[k], rows, convBlock(1), g.after(y, i, k), size, ep)
+	})
 }
 
 // oneTap reports whether each output depends on one pixel of the image.

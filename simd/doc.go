@@ -180,8 +180,9 @@
 // instruction. [Pack] makes the words of a weight ahead of time. A product makes those of A anew.
 //
 // In a convolution, a word holds neighboring channels of a pixel. [Math.PackPixels] and [Math.PackFilters] make the words, and
-// [GemmPixels] multiplies them. Kernels exist for VDPBF16PS, VPDPBUSD, VPMADDWD, SDOT and SMLAL, and for Int8 at the portable
-// level. Elsewhere there is none ([Math.PixelChannels] is 0), and convolutions are Strict. Matrix units are not used.
+// [GemmPixels] multiplies them. [GemmPixelRows] makes them on the way, for filters of one tap. Kernels exist for VDPBF16PS,
+// VPDPBUSD, VPMADDWD, SDOT and SMLAL, and for Int8 at the portable level. Elsewhere there is none ([Math.PixelChannels] is 0), and
+// convolutions are Strict. Matrix units are not used.
 //
 // Results of Int8 have the same bits everywhere. Those of Accurate and BF16 depend on the operands and the instruction,
 // not on threads, tiles, packing or neighboring rows. Epilogues are float32 in every mode.

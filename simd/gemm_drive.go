@@ -36,6 +36,9 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	kern := g.kern
 	nr := kern.nr
 	j0, j1 := p0*nr, min(p1*nr, g.n)
+	if g.scalesPixels() && g.rowTasks == 1 {
+		g.scalePixels(j0, j1)
+	}
 	few := kern.few != nil && g.packed == nil && g.gather == nil && i1-i0 <= 2*kern.mr && g.k > 0
 	if g.k == 0 || g.beta != 0 {
 		scaleBlock(o.c, o.ldc, g.beta, i0, i1, j0, j1)

@@ -215,7 +215,9 @@ func (g *gemmRun) packShared(i int) {
 
 // pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.
 func (g *gemmRun) pack(s *gemmScratch, dst []float32, b Matrix, k0, j0, kc, cols int) {
-	if g.word != nil {
+	if g.pointwise() {
+		g.packPixels(s, dst, k0, j0, kc, cols)
+	} else if g.word != nil {
 		g.word.pack(s, dst, b, g.numbers, k0, j0, kc, cols, g.quantOf(s).inverses)
 	} else {
 		g.kern.pack(dst, b, k0, j0, kc, cols)

@@ -93,14 +93,17 @@ func (x Math) PackPixels(dst []float32, dstStride int, src [][]float32, srcStrid
 	defer gemmScratches.put(s)
 	line := s.planes[:len(src)]
 	if step != 1 {
-		s.rows = grow(s.rows, maxPixelChannels*cols)
+		s.rows = grow(s.rows, len(src)*rows*cols)
+		for q, plane := range src {
+			CopyRows(s.rows[q*rows*cols:], cols, plane, srcStride, rows, cols, step)
+		}
 	}
 	for r := range rows {
 		for q, plane := range src {
-			line[q] = plane[r*srcStride:]
 			if step != 1 {
-				line[q] = s.rows[q*cols:][:cols]
-				CopyRows(line[q], cols, plane[r*srcStride:], (cols-1)*step+1, 1, cols, step)
+				line[q] = s.rows[(q*rows+r)*cols:][:cols]
+			} else {
+				line[q] = plane[r*srcStride:]
 			}
 		}
 		if k.integers {

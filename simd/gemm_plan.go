@@ -18,6 +18,7 @@ type gemmRun struct {
 	hasEp    bool
 	rest     Epilogue            // what is left of ep where tiles add the bias and the residual
 	rows     func(int) []float32 // of B, in place of B
+	planes   []*float32          // of channels: where the rows of B begin, in place of B, in a product of pixels
 	window   bool                // tiles read B in place
 
 	// In another arithmetic than Strict, k counts words of numbers. numbers is k before that.
@@ -62,7 +63,8 @@ var gemmRuns = freeList[gemmRun]{
 		return g
 	},
 	wipe: func(g *gemmRun) {
-		*g = gemmRun{task: g.task, layTask: g.layTask, packTask: g.packTask, convertTask: g.convertTask, scaleTask: g.scaleTask}
+		clear(g.planes)
+		*g = gemmRun{planes: g.planes[:0], task: g.task, layTask: g.layTask, packTask: g.packTask, convertTask: g.convertTask, scaleTask: g.scaleTask}
 	},
 }
 
@@ -91,11 +93,19 @@ func (g *gemmRun) run(w *Workers, count int) {
 	}
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
-	if words, tasks := g.word != nil && !g.made, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {
+	words, tasks := g.word != nil && !g.made, g.rowTasks*g.colTasks
+	if g.operands == nil && !g.window && (words || tasks > 1 || g.scalesPixels()) {
 		shared := sharedScratches.get()
 		defer sharedScratches.put(shared)
 		if words {
 			g.convert(w, shared)
+		}
+		if g.scalesPixels() {
+			shared.scales = grow(shared.scales, 2*g.n)
+			g.quant.cols, g.quant.inverses = shared.scales[:g.n], shared.scales[g.n:][:g.n]
+			if g.rowTasks > 1 {
+				w.For(ceilDiv(g.n, groupWidth), g.scaleTask)
+			}
 		}
 		if tasks > 1 {
 			g.share(w, shared)
@@ -154,7 +164,7 @@ func (g *gemmRun) plan(threads, count int) {
 	if g.packed != nil {
 		g.depth = g.packed.kc
 	}
-	if g.gather != nil || kern.rows && g.m <= 2*kern.mr && g.packed == nil {
+	if g.gather != nil || g.pointwise() || kern.rows && g.m <= 2*kern.mr && g.packed == nil {
 		// Few rows use each number of B a few times only. What is packed of a single block is still in a near cache
 		// when it is used. A gathered B has its planes in the cache as well.
 		g.depth = min(g.depth, g.block)
@@ -188,7 +198,7 @@ func (g *gemmRun) plan(threads, count int) {
 			each = 2
 		}
 		want := min(each*threads, int(total/taskCost))
-		if g.gather != nil && g.m > g.n {
+		if (g.gather != nil || g.pointwise()) && g.m > g.n {
 			// The weights of a convolution with many channels are larger than its B. Tasks that divide columns would
 			// each read them all; tasks that divide rows share a packed B.
 			want = min(want, 2*threads)

@@ -1536,10 +1536,16 @@ func bf16Panel512(dst, src *float32, stride, k, cols int)
 func bf16Pixels512(dst, first, second *float32, n, both int)
 
 //go:noescape
+func bf16Planes512(dst *float32, rows **float32, at, words, cols int)
+
+//go:noescape
 func int8Row512(dst, src *float32, n int, inverse float32, flip uint32) (sum int32)
 
 //go:noescape
 func int8Pixels512(dst *float32, rows **float32, inverses *float32, n, channels int, flip uint32)
+
+//go:noescape
+func int8Planes512(dst *float32, rows **float32, at, words, cols int, inverses *float32, flip uint32)
 
 //go:noescape
 func most512(src *float32, n int) (bits uint32)

@@ -27,6 +27,9 @@ type wordKernel struct {
 	// pixels makes words of the rows of several channels, as many as a word has or fewer: see gemm_pixels.go. It is nil
 	// where a group has several words, and where words are numbers.
 	pixels func(dst []float32, src [][]float32, inverses []float32)
+	// planes, which may be nil, makes a panel of words of the channels that begin at rows, from element at on: cols numbers of
+	// as many rows as the words have, at least one.
+	planes func(dst []float32, rows []*float32, at, words, cols int, inverses []float32)
 
 	// integers says that sums are integers of 32 bits. The rest concerns only them.
 	integers bool
@@ -196,6 +199,10 @@ func (g *gemmRun) convertBlock(i int) {
 
 // scaleGroup finds the scales of block i of the columns of B.
 func (g *gemmRun) scaleGroup(i int) {
+	if g.scalesPixels() {
+		g.scalePixels(i*groupWidth, min((i+1)*groupWidth, g.n))
+		return
+	}
 	g.word.scaleColumns(&g.quant, g.one.b, g.numbers, i*groupWidth, min((i+1)*groupWidth, g.n))
 }
 

@@ -64,6 +64,9 @@ var (
 				bf16Pixels512(&dst[0], &src[0][0], &src[len(src)-1][0], len(dst), len(src)-1)
 			}
 		},
+		planes: func(dst []float32, rows []*float32, at, words, cols int, _ []float32) {
+			bf16Planes512(&dst[0], &rows[0], 4*at, words, cols)
+		},
 	}
 
 	// VPDPBUSD has four times the products. It wants B without a sign: 128 is added to its integers.
@@ -94,6 +97,9 @@ var (
 				rows[q] = &src[min(q, len(src)-1)][0]
 			}
 			int8Pixels512(&dst[0], &rows[0], &inverses[0], len(dst), len(src), 0x80808080)
+		},
+		planes: func(dst []float32, rows []*float32, at, words, cols int, inverses []float32) {
+			int8Planes512(&dst[0], &rows[0], 4*at, words, cols, &inverses[0], 0x80808080)
 		},
 		integers: true,
 		flip:     0x80808080, offset: 128,

@@ -29143,6 +29143,42 @@ done:
 	VZEROUPPER
 	RET
 
+// func bf16Planes512(dst *float32, rows **float32, at, words, cols int)
+// Rounds cols ≤ 32 numbers of each of 2·words rows, from byte at of a row on, to bfloat16. A word has the numbers of two
+// rows. Rows of words are 32 long, the words past cols zero.
+TEXT ·bf16Planes512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ rows+8(FP), R9
+	MOVQ at+16(FP), R10
+	MOVQ words+24(FP), DX
+	MOVQ cols+32(FP), CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
+	SHRQ $16, AX
+	KMOVW AX, K2
+	VMOVUPS pairs512<>(SB), Z31
+loop:
+	MOVQ (R9), SI
+	MOVQ 8(R9), R8
+	VMOVUPS.Z (SI)(R10*1), K1, Z0
+	VMOVUPS.Z 64(SI)(R10*1), K2, Z1
+	VMOVUPS.Z (R8)(R10*1), K1, Z2
+	VMOVUPS.Z 64(R8)(R10*1), K2, Z3
+	BYTE $0x62; BYTE $0xf2; BYTE $0x6f; BYTE $0x48; BYTE $0x72; BYTE $0xe0; // vcvtne2ps2bf16 zmm4, zmm2, zmm0
+	VPERMW Z4, Z31, Z4
+	VMOVUPS Z4, 0(DI)
+	BYTE $0x62; BYTE $0xf2; BYTE $0x67; BYTE $0x48; BYTE $0x72; BYTE $0xe9; // vcvtne2ps2bf16 zmm5, zmm3, zmm1
+	VPERMW Z5, Z31, Z5
+	VMOVUPS Z5, 64(DI)
+	ADDQ $16, R9
+	ADDQ $128, DI
+	DECQ DX
+	JNE loop
+	VZEROUPPER
+	RET
+
 // func int8Row512(dst, src *float32, n int, inverse float32, flip uint32) (sum int32)
 // Multiplies n numbers by inverse, rounds them to integers of 8 bits, to nearest with ties to even, and sums those. Four
 // are in a word, the last one filled with zeros. Then the bits of flip change in each word.
@@ -29289,6 +29325,87 @@ whole:
 	SUBQ $16, DX
 	JMP loop
 done:
+	VZEROUPPER
+	RET
+
+// func int8Planes512(dst *float32, rows **float32, at, words, cols int, inverses *float32, flip uint32)
+// Multiplies cols ≤ 32 numbers of each of 4·words rows, from byte at of a row on, by inverses and rounds them to integers of
+// 8 bits, to nearest with ties to even. A word has the numbers of four rows. Then the bits of flip change in each word.
+// Rows of words are 32 long; the words past cols are of zeros.
+TEXT ·int8Planes512(SB), NOSPLIT, $0-52
+	MOVQ dst+0(FP), DI
+	MOVQ rows+8(FP), R9
+	MOVQ at+16(FP), R10
+	MOVQ words+24(FP), DX
+	MOVQ cols+32(FP), CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
+	SHRQ $16, AX
+	KMOVW AX, K2
+	MOVQ inverses+40(FP), AX
+	VMOVUPS.Z (AX), K1, Z28
+	VMOVUPS.Z 64(AX), K2, Z29
+	MOVL flip+48(FP), AX
+	VPBROADCASTD AX, Z30
+loop:
+	MOVQ 0(R9), SI
+	VMOVUPS.Z 0(SI)(R10*1), K1, Z0
+	VMULPS Z0, Z28, Z0
+	VCVTPS2DQ Z0, Z0
+	VPSLLD $24, Z0, Z0
+	VPSRLD $24, Z0, Z0
+	VMOVUPS.Z 64(SI)(R10*1), K2, Z4
+	VMULPS Z4, Z29, Z4
+	VCVTPS2DQ Z4, Z4
+	VPSLLD $24, Z4, Z4
+	VPSRLD $24, Z4, Z4
+	MOVQ 8(R9), R8
+	VMOVUPS.Z 0(R8)(R10*1), K1, Z1
+	VMULPS Z1, Z28, Z1
+	VCVTPS2DQ Z1, Z1
+	VPSLLD $24, Z1, Z1
+	VPSRLD $16, Z1, Z1
+	VMOVUPS.Z 64(R8)(R10*1), K2, Z5
+	VMULPS Z5, Z29, Z5
+	VCVTPS2DQ Z5, Z5
+	VPSLLD $24, Z5, Z5
+	VPSRLD $16, Z5, Z5
+	MOVQ 16(R9), R11
+	VMOVUPS.Z 0(R11)(R10*1), K1, Z2
+	VMULPS Z2, Z28, Z2
+	VCVTPS2DQ Z2, Z2
+	VPSLLD $24, Z2, Z2
+	VPSRLD $8, Z2, Z2
+	VMOVUPS.Z 64(R11)(R10*1), K2, Z6
+	VMULPS Z6, Z29, Z6
+	VCVTPS2DQ Z6, Z6
+	VPSLLD $24, Z6, Z6
+	VPSRLD $8, Z6, Z6
+	MOVQ 24(R9), R12
+	VMOVUPS.Z 0(R12)(R10*1), K1, Z3
+	VMULPS Z3, Z28, Z3
+	VCVTPS2DQ Z3, Z3
+	VPSLLD $24, Z3, Z3
+	VMOVUPS.Z 64(R12)(R10*1), K2, Z7
+	VMULPS Z7, Z29, Z7
+	VCVTPS2DQ Z7, Z7
+	VPSLLD $24, Z7, Z7
+	VPORD Z1, Z0, Z0
+	VPORD Z3, Z2, Z2
+	VPORD Z2, Z0, Z0
+	VPXORD Z30, Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	VPORD Z5, Z4, Z4
+	VPORD Z7, Z6, Z6
+	VPORD Z6, Z4, Z4
+	VPXORD Z30, Z4, Z4
+	VMOVUPS Z4, 64(DI)
+	ADDQ $32, R9
+	ADDQ $128, DI
+	DECQ DX
+	JNE loop
 	VZEROUPPER
 	RET
 

@@ -222,6 +222,85 @@ func int8Pixels512(a *asm.Text) {
 	a.Op("RET")
 }
 
+// bf16Planes512 makes a panel of the rows of channels.
+func bf16Planes512(a *asm.Text) {
+	a.Func("bf16Planes512", "(dst *float32, rows **float32, at, words, cols int)", 0, 40,
+		"Rounds cols ≤ 32 numbers of each of 2·words rows, from byte at of a row on, to bfloat16. A word has the numbers of two",
+		"rows. Rows of words are 32 long, the words past cols zero.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ rows+8(FP), R9")
+	a.Op("MOVQ at+16(FP), R10")
+	a.Op("MOVQ words+24(FP), DX")
+	a.Op("MOVQ cols+32(FP), CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("VMOVUPS pairs512<>(SB), Z31")
+	a.Label("loop")
+	a.Op("MOVQ (R9), SI")
+	a.Op("MOVQ 8(R9), R8")
+	a.Op("VMOVUPS.Z (SI)(R10*1), K1, Z0")
+	a.Op("VMOVUPS.Z 64(SI)(R10*1), K2, Z1")
+	a.Op("VMOVUPS.Z (R8)(R10*1), K1, Z2")
+	a.Op("VMOVUPS.Z 64(R8)(R10*1), K2, Z3")
+	for v := range 2 {
+		bf16Pair(a, 4+v, 2+v, v)
+		a.Op("VPERMW Z%d, Z31, Z%[1]d", 4+v)
+		a.Op("VMOVUPS Z%d, %d(DI)", 4+v, 64*v)
+	}
+	a.Op("ADDQ $16, R9")
+	a.Op("ADDQ $128, DI")
+	a.Op("DECQ DX")
+	a.Op("JNE loop")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// int8Planes512 makes a panel of the rows of channels.
+func int8Planes512(a *asm.Text) {
+	a.Func("int8Planes512", "(dst *float32, rows **float32, at, words, cols int, inverses *float32, flip uint32)", 0, 52,
+		"Multiplies cols ≤ 32 numbers of each of 4·words rows, from byte at of a row on, by inverses and rounds them to integers of",
+		"8 bits, to nearest with ties to even. A word has the numbers of four rows. Then the bits of flip change in each word.",
+		"Rows of words are 32 long; the words past cols are of zeros.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ rows+8(FP), R9")
+	a.Op("MOVQ at+16(FP), R10")
+	a.Op("MOVQ words+24(FP), DX")
+	a.Op("MOVQ cols+32(FP), CX")
+	columnMasks(a, "K1", "K2")
+	a.Op("MOVQ inverses+40(FP), AX")
+	a.Op("VMOVUPS.Z (AX), K1, Z28")
+	a.Op("VMOVUPS.Z 64(AX), K2, Z29")
+	a.Op("MOVL flip+48(FP), AX")
+	a.Op("VPBROADCASTD AX, Z30")
+	a.Label("loop")
+	for i, r := range []string{"SI", "R8", "R11", "R12"} {
+		a.Op("MOVQ %d(R9), %s", 8*i, r)
+		for v := range 2 {
+			q := 4*v + i
+			a.Op("VMOVUPS.Z %d(%s)(R10*1), K%d, Z%d", 64*v, r, 1+v, q)
+			a.Op("VMULPS Z%d, Z%d, Z%[1]d", q, 28+v)
+			a.Op("VCVTPS2DQ Z%d, Z%[1]d", q)
+			a.Op("VPSLLD $24, Z%d, Z%[1]d", q)
+			if i < 3 {
+				a.Op("VPSRLD $%d, Z%d, Z%[2]d", 24-8*i, q)
+			}
+		}
+	}
+	for v := range 2 {
+		q := 4 * v
+		a.Op("VPORD Z%d, Z%d, Z%[2]d", q+1, q)
+		a.Op("VPORD Z%d, Z%d, Z%[2]d", q+3, q+2)
+		a.Op("VPORD Z%d, Z%d, Z%[2]d", q+2, q)
+		a.Op("VPXORD Z30, Z%d, Z%[1]d", q)
+		a.Op("VMOVUPS Z%d, %d(DI)", q, 64*v)
+	}
+	a.Op("ADDQ $32, R9")
+	a.Op("ADDQ $128, DI")
+	a.Op("DECQ DX")
+	a.Op("JNE loop")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
 // mostRows512 joins the largest magnitudes of columns.
 func mostRows512(a *asm.Text) {
 	a.Func("mostRows512", "(most, src *float32, n int)", 0, 24,
