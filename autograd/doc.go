@@ -101,7 +101,8 @@
 //   - [simd.Int8] rounds operands to integers, in inference alone: [NewTape] refuses it with Gradients.
 //
 // The arithmetic holds for [Linear] and its forms, [MatMul], [Attention] and its forms, [LSTM], [GRU], [DeformConv2d], and
-// the forward step of [Conv2d] unless it is small: its documentation has the rule, by shape. There are three exceptions:
+// [Conv2d] unless it is small: its documentation has the rule, by shape, and the gradients that follow it. There are three
+// exceptions:
 //
 //   - Conv2d is Strict in Accurate, and where the processor has no instructions for it ([simd.Math.PixelChannels]). BF16 needs
 //     AVX512-BF16.
@@ -111,7 +112,7 @@
 //     [Tape.MathOf] returns the arithmetic of two operands.
 //
 // All other operations compute in float32, always: norms, softmax, activations, residuals, losses, sums, [ConvTranspose2d],
-// depthwise convolutions, and the gradients of Conv2d. A [Profile] names the arithmetic of each operation with products.
+// depthwise convolutions, and the other gradients of Conv2d. A [Profile] names the arithmetic of each operation with products.
 //
 // With one arithmetic on one instruction set, results do not depend on the number of threads, nor on what else is in the
 // batch. Tapes of several arithmetics share a model: inference packs a weight once for each.

@@ -64,10 +64,10 @@ var mathModels = []struct {
 	{"conv2d of few channels", false, true, true, []int{2, 3, 9, 11}, [][]int{{8, 3, 3, 3}, {8}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], p[1], Conv2dOptions{Padding: [2]int{1, 1}})
 	}},
-	{"conv2d 1×1", true, true, true, []int{2, 40, 9, 11}, [][]int{{33, 40, 1, 1}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"conv2d 1×1", true, true, true, []int{2, 40, 13, 11}, [][]int{{33, 40, 1, 1}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], nil, Conv2dOptions{})
 	}},
-	{"conv2d 3×3", true, true, true, []int{2, 37, 9, 11}, [][]int{{35, 37, 3, 3}, {35}}, func(x *Tensor, p []*Parameter) *Tensor {
+	{"conv2d 3×3", true, true, true, []int{2, 37, 13, 11}, [][]int{{35, 37, 3, 3}, {35}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Conv2d(x, p[0], p[1], Conv2dOptions{Padding: [2]int{1, 1}})
 	}},
 	{"conv2d by two", true, true, true, []int{2, 40, 4, 47}, [][]int{{48, 20, 3, 2}, {48}}, func(x *Tensor, p []*Parameter) *Tensor {
@@ -173,8 +173,16 @@ func TestBF16MeetsAutocast(t *testing.T) {
 	matmul := func(in func(name string) *Parameter) *Tensor {
 		return MatMul(NewTape(Options{Math: simd.BF16, Gradients: true}).Use(in("a")), in("b"))
 	}
+	conv := func(padding int) func(in func(name string) *Parameter) *Tensor {
+		return func(in func(name string) *Parameter) *Tensor {
+			x := NewTape(Options{Math: simd.BF16, Gradients: true}).Use(in("x"))
+			return Conv2d(x, in("w"), in("b"), Conv2dOptions{Padding: [2]int{padding, padding}})
+		}
+	}
 	file := golden.Load(t, "testdata/math_modes.safetensors")
-	for name, f := range map[string]func(func(string) *Parameter) *Tensor{"block": block, "matmul": matmul} {
+	for name, f := range map[string]func(func(string) *Parameter) *Tensor{
+		"block": block, "matmul": matmul, "conv1x1": conv(0), "conv3x3": conv(1),
+	} {
 		params := map[string]*Parameter{}
 		y := f(func(in string) *Parameter {
 			v, shape := file.Tensor(name + "/in/" + in)

@@ -52,8 +52,13 @@ type Conv2dOptions struct {
 //
 // K then runs over (word of channels, ky, kx), and a block of max(1, ⌊256/(kh·kw)⌋) words is one chain. In Int8, each filter has a
 // scale, and each image has one, computed at each call. With 1×1 filters and no padding, each pixel has a scale, as each row of a
-// [Linear] has. Depthwise convolutions, smaller ones, and gradients are Strict in every mode. Winograd's algorithm is used in
-// Strict alone.
+// [Linear] has. Depthwise convolutions and smaller ones are Strict in every mode. Winograd's algorithm is used in Strict alone.
+//
+// In BF16, gradients of such convolutions are Strict too, apart from these, for results of more than 128 positions:
+//
+//   - that of x, without a stride and with padding within the filters' reach, where the convolution of the result's gradient,
+//     in and out exchanged, meets the rule above: it has that arithmetic;
+//   - that of the w of a 1×1 convolution without stride and padding: sums of the products of images, by [simd.Math.Gemm].
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {
@@ -115,6 +120,7 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	} else {
 		g.forward(f.Tape, y.data, 0, xv, weight, end)
 	}
+	math := f.math
 	return f.done(y, func(k *back) {
 		dy := k.dy
 		if o.Act != ActNone {
@@ -131,11 +137,11 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		}
 		if k.wants(w) {
 			dw, beta := k.into(w)
-			g.weightGrad(k.Tape, dw, beta, xv, dy)
+			g.weightGrad(k.Tape, math, dw, beta, xv, dy)
 		}
 		if k.wants(x) {
 			dx, beta := k.into(x)
-			g.inputGrad(k.Tape, dx, beta, dy, weight.values)
+			g.inputGrad(k.Tape, math, dx, beta, dy, weight.values)
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 // those remainders, a convolution of dy with the taps that reach them. Its sums run over (filter, ky, kx), in
 // blocks of max(1, 256/taps) filters, where taps counts those of the phase. Without a stride, blocks are added to
 // beta·dx one by one; with one, and in depthwise convolutions, their sum is. Large ones are convolutions by Winograd's
-// algorithm, as in the forward pass.
-func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float32) {
+// algorithm, as in the forward pass. In BF16 some are convolutions of words: see turnsPixels.
+func (g *convShape) inputGrad(t *Tape, m simd.Math, dx []float32, beta float32, dy, w []float32) {
 	switch {
 	case len(dx) == 0:
 		return
@@ -22,6 +22,9 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 		return
 	case g.depthwise():
 		g.depthwiseInputGrad(t, dx, beta, dy, w)
+		return
+	case m != simd.Strict && g.turnsPixels(m):
+		g.pixelsInputGrad(t, m, dx, beta, dy, w)
 		return
 	case g.pointwise():
 		g.eachProblem(t, func(inner *simd.Workers, i, k int) {
@@ -65,6 +68,37 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 	t.recycle(turned)
 }
 
+// turnsPixels reports whether the gradient of the pixels is a convolution in the arithmetic m. For images of few pixels, turning
+// and packing the filters takes longer than that saves.
+func (g *convShape) turnsPixels(m simd.Math) bool {
+	c := g.turned()
+	return g.positions() > blockPositions/2 && max(g.sy, g.sx) == 1 && min(c.py, c.px) >= 0 && c.arithmetic(m) == m
+}
+
+// pixelsInputGrad is inputGrad in the arithmetic m: the convolution of dy with the filters turned by half a turn.
+func (g *convShape) pixelsInputGrad(t *Tape, m simd.Math, dx []float32, beta float32, dy, w []float32) {
+	weight, dst := t.scratch(len(w)), dx
+	defer t.recycle(weight)
+	if beta != 0 {
+		dst = t.scratch(len(dx))
+		defer t.recycle(dst)
+	}
+	kys, kxs := make([]int, g.kh), make([]int, g.kw)
+	for i := range kys {
+		kys[i] = g.kh - 1 - i
+	}
+	for i := range kxs {
+		kxs[i] = g.kw - 1 - i
+	}
+	for k := range g.groups {
+		g.turn(t, g.weight(weight, k), g.weight(w, k), kys, kxs)
+	}
+	g.turned().pixelsForward(t, dst, dy, convWeight{values: weight}, m, convEnd{})
+	if beta != 0 {
+		t.each(len(dx), 1, func(lo, hi int) { simd.Add(dx[lo:hi], dx[lo:hi], dst[lo:hi]) })
+	}
+}
+
 // phaseAxis is the axis along which pixels r, r+stride, … see outputs, and the taps through which they do.
 func phaseAxis(r, size, out, kernel, stride, padding, dilation int) (a convAxis, taps []int) {
 	a = convAxis{size: out, out: ceilDiv(size-r, stride), stride: 1}
@@ -105,8 +139,9 @@ func (g *convShape) turn(t *Tape, dst, w []float32, kys, kxs []int) {
 }
 
 // weightGrad computes dw = Σ dy·colᵀ + beta·dw. K runs over the positions of the images in order, in blocks of 256
-// of one image, or of as many whole images as have 256 positions. The product gathers col from planes, transposed.
-func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []float32) {
+// of one image, or of as many whole images as have 256 positions. The product gathers col from planes, transposed. That of
+// a 1×1 convolution is in the arithmetic m.
+func (g *convShape) weightGrad(t *Tape, m simd.Math, dw []float32, beta float32, x, dy []float32) {
 	positions := g.positions()
 	switch {
 	case g.n == 0 || positions == 0 || len(dw) == 0:
@@ -119,7 +154,7 @@ func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []floa
 		for k := range g.groups {
 			from := beta
 			for i := range g.n {
-				simd.Gemm(t.workers, g.co, g.ci, positions, simd.Matrix{Data: g.after(dy, i, k), Stride: positions},
+				m.Gemm(t.workers, g.co, g.ci, positions, simd.Matrix{Data: g.after(dy, i, k), Stride: positions},
 					simd.Matrix{Data: g.before(x, i, k), Stride: positions, Trans: true},
 					from, g.weight(dw, k), g.ci, nil)
 				from = 1

@@ -120,6 +120,57 @@ func TestConv2dPays(t *testing.T) {
 	}
 }
 
+// Gradients in BF16 are near those of Strict, for groups, dilation and any padding. Threads change no bit, and a gradient that
+// was there is added to.
+func TestConv2dPixelGradients(t *testing.T) {
+	for i, c := range []struct {
+		xs, ws []int
+		o      Conv2dOptions
+	}{
+		{[]int{2, 32, 13, 12}, []int{35, 32, 1, 1}, Conv2dOptions{}},
+		{[]int{2, 37, 13, 12}, []int{35, 37, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}},
+		{[]int{1, 40, 15, 14}, []int{44, 20, 3, 2}, Conv2dOptions{Padding: [2]int{2, 0}, Groups: 2}},
+		{[]int{1, 20, 17, 19}, []int{18, 20, 3, 3}, Conv2dOptions{Padding: [2]int{1, 2}, Dilation: [2]int{2, 1}}},
+		{[]int{1, 20, 13, 12}, []int{18, 20, 3, 3}, Conv2dOptions{Padding: [2]int{3, 3}}}, // more padding than taps reach
+	} {
+		x, w := ParameterOf(normals(uint64(i), elements("test", c.xs)), c.xs...), ParameterOf(normals(uint64(i)+50, elements("test", c.ws)), c.ws...)
+		run := func(m simd.Math, threads, times int) (dx, dw []float32) {
+			tape := NewTape(Options{Math: m, Gradients: true, Workers: simd.NewWorkers(threads), Debug: true})
+			in := tape.Use(x)
+			var ys []*Tensor
+			var seeds [][]float32
+			for range times {
+				ys = append(ys, Conv2d(in, w, nil, c.o))
+				seeds = append(seeds, normals(7, ys[0].Len()))
+			}
+			g := NewGradients()
+			Backward(g, ys, seeds)
+			return g.Of(x), g.Of(w)
+		}
+		strictX, strictW := run(simd.Strict, 1, 1)
+		dx, dw := run(simd.BF16, 1, 1)
+		what := fmt.Sprintf("x %v w %v %+v", c.xs, c.ws, c.o)
+		if a, b := relative(dx, strictX), relative(dw, strictW); a > 1e-2 || b > 1e-2 {
+			t.Errorf("%s: gradients differ by %.2g and %.2g from those of strict", what, a, b)
+		}
+		for threads := 2; threads < 4; threads++ {
+			x2, w2 := run(simd.BF16, threads, 1)
+			sameBits(t, what+": threads, dx", x2, dx)
+			sameBits(t, what+": threads, dw", w2, dw)
+		}
+		twiceX, twiceW := run(simd.BF16, 2, 2)
+		for j := range dx {
+			dx[j] *= 2
+		}
+		for j := range dw {
+			dw[j] *= 2
+		}
+		if a, b := relative(twiceX, dx), relative(twiceW, dw); a > 1e-5 || b > 1e-5 {
+			t.Errorf("%s: gradients of two differ by %.2g and %.2g from twice those of one", what, a, b)
+		}
+	}
+}
+
 // checkPixels compares some results with their definition.
 func (g *convShape) checkPixels(t *testing.T, what string, m simd.Math, y, x, w, b []float32) {
 	t.Helper()

@@ -46,7 +46,7 @@ func ConvTranspose2d(x, w, b Operand, o ConvTranspose2dOptions) *Tensor {
 	y := f.out(g.n, out, g.h, g.w)
 	f.flops = g.flops()
 	xv, wv := f.values(x), f.values(w)
-	g.inputGrad(f.Tape, y.data, 0, xv, wv)
+	g.inputGrad(f.Tape, simd.Strict, y.data, 0, xv, wv)
 	inner := g.h * g.w
 	if bv := f.values(b); bv != nil {
 		f.each(g.n*out, inner, func(lo, hi int) {
@@ -62,7 +62,7 @@ func ConvTranspose2d(x, w, b Operand, o ConvTranspose2dOptions) *Tensor {
 		}
 		if k.wants(w) {
 			dw, beta := k.into(w)
-			g.weightGrad(k.Tape, dw, beta, k.dy, xv)
+			g.weightGrad(k.Tape, simd.Strict, dw, beta, k.dy, xv)
 		}
 		if k.wants(x) {
 			dx, beta := k.into(x)

@@ -1,6 +1,6 @@
 """Golden of the math mode bf16 by PyTorch's autocast: autograd/testdata/math_modes.safetensors.
 
-A transformer block and an LSTM step, in float64 and in float32 under torch.autocast("cpu", torch.bfloat16): results and
+A transformer block, a product and convolutions, in float64 and in float32 under torch.autocast("cpu", torch.bfloat16): results and
 gradients. PyTorch also rounds the results of its products to bfloat16, which the library does not.
 """
 
@@ -23,6 +23,10 @@ def block(x, g1, b1, qkv, qkvb, proj, projb, g2, b2, up, upb, down, downb):
 
 def matmul(a, b):
     return a @ b
+
+
+def conv(x, w, b):
+    return F.conv2d(x, w, b, padding=w.shape[-1] // 2)
 
 
 def case(name, f, **inputs):
@@ -48,4 +52,6 @@ case("block", block, x=c.normal(2, 19, D), g1=1 + c.normal(D, scale=0.1), b1=c.n
      g2=1 + c.normal(D, scale=0.1), b2=c.normal(D, scale=0.1), up=c.normal(HIDDEN, D, scale=w), upb=c.normal(HIDDEN, scale=0.1),
      down=c.normal(D, HIDDEN, scale=w), downb=c.normal(D, scale=0.1))
 case("matmul", matmul, a=c.normal(3, 9, 40), b=c.normal(3, 40, 7))
+for name, k, channels in ("conv1x1", 1, 32), ("conv3x3", 3, 17):
+    case(name, conv, x=c.normal(1, channels, 11, 12), w=c.normal(channels, channels, k, k, scale=0.1), b=c.normal(channels, scale=0.1))
 c.write()

@@ -8,11 +8,11 @@ import (
 
 // MathUsage describes the flag -math of a program that uses a model.
 const MathUsage = "compute matrix products in `MODE`: strict, accurate, bf16 or int8; " +
-	"depthwise convolutions and those of few channels stay strict (default: strict, for a quantized model int8)"
+	"depthwise and small convolutions stay strict (default: strict, for a quantized model int8)"
 
 // TrainingMathUsage describes the flag -math of a program that trains.
 const TrainingMathUsage = "compute matrix products in `MODE`: strict, accurate or bf16; " +
-	"gradients of convolutions, depthwise convolutions and those of few channels stay strict"
+	"depthwise and small convolutions, and some gradients of the others, stay strict"
 
 // A MathFlag is the flag -math of a program that uses a model. Without the flag the model computes as it was loaded.
 type MathFlag struct {
