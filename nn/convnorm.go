@@ -40,7 +40,8 @@ func (c *ConvNorm) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
 	return c.Norm.ForwardAdd(c.Conv.Forward(x), residual, c.Act)
 }
 
-// fold returns the layer as one convolution. Its values take memory of their own, in float32.
+// fold returns the layer as one convolution. Its values take memory of their own: integers where the weight has integers, else
+// float32.
 func (c *ConvNorm) fold() *Conv2d {
 	if c.Conv.Act != autograd.ActNone {
 		panic(&autograd.UseError{Op: "conv norm", Reason: actBeforeNorm(c.Conv.Act).Error()})
@@ -113,9 +114,15 @@ func (k *folding) fold(op string, weight, bias *autograd.Parameter, norm *BatchN
 	return now
 }
 
-// clone returns a parameter with the values of another, and its limit of arithmetic.
+// clone returns a parameter with the values of another, and its limit of arithmetic. Integers are shared, not copied.
 func clone(p *autograd.Parameter) *autograd.Parameter {
-	c := autograd.ParameterOf(slices.Clone(p.Values()), p.Shape()...)
+	var c *autograd.Parameter
+	if codes, scales, ok := p.Int8(); ok {
+		c = autograd.NewParameter(p.Shape()...)
+		c.MapInt8([][]int8{codes}, scales, nil, nil)
+	} else {
+		c = autograd.ParameterOf(slices.Clone(p.Values()), p.Shape()...)
+	}
 	c.LimitMath(p.MathLimit())
 	return c
 }

@@ -112,3 +112,34 @@ func testFolding(t *testing.T, layer any, folded *folding, forward func(x, resid
 	}
 	wg.Wait()
 }
+
+// TestFoldedIntegers expects the products of a folded convolution to be those of its integers: a normalization after the products
+// gives the same but for the rounding of float32.
+func TestFoldedIntegers(t *testing.T) {
+	layer := NewConvNorm(16, 16, 3, autograd.ActNone, autograd.Conv2dOptions{Padding: [2]int{1, 1}})
+	random(layer)
+	w := layer.Conv.Weight
+	codes, scales := make([]int8, w.Len()), make([]float32, 16)
+	for i := range scales {
+		scales[i], _ = simd.F32ToInt8(codes[i*9*16:][:9*16], w.Values()[i*9*16:])
+	}
+	w.MapInt8([][]int8{codes}, scales, nil, nil)
+	w.LimitMath(simd.Int8)
+	layer.Norm.Weight.Update(func(v []float32) { v[1] = -v[1] })
+	tape := autograd.NewTape(autograd.Options{Math: simd.Int8})
+	x := input(tape, 2, 16, 5, 5)
+	golden.Output(t, "folded", layer.Forward(x).Floats(nil), layer.Norm.ForwardAct(layer.Conv.Forward(x), autograd.ActNone).Floats(nil))
+	folded := layer.folded.Load().weight
+	if got, _, ok := folded.Int8(); !ok || &got[0] != &codes[0] || folded.MathLimit() != simd.Int8 {
+		t.Errorf("the folded weight is %v in %v", folded.DType(), folded.MathLimit())
+	}
+	if w.DType() != autograd.Int8 || !slices.Equal(w.Values(), func() []float32 {
+		want := make([]float32, len(codes))
+		for i, c := range codes {
+			want[i] = float32(c) * scales[i/(9*16)]
+		}
+		return want
+	}()) {
+		t.Error("the weight of the layer changed")
+	}
+}

@@ -14,7 +14,7 @@ import (
 //	Weight ← Weight·Norm.Weight/√(Variance+Eps)
 //	Bias   ← (Bias-Mean)·Norm.Weight/√(Variance+Eps) + Norm.Bias
 //
-// Each value is computed in float64 and rounded once. A convolution without a bias gets one. The caller leaves out the
+// Each value is computed in float64 and rounded once. A weight of integers keeps them: their scales are multiplied. A convolution without a bias gets one. The caller leaves out the
 // normalization from then on. The convolution must not be used elsewhere, and nothing may read it meanwhile.
 //
 // An activation that follows the normalization becomes the convolution's Act after folding:
@@ -68,12 +68,20 @@ func fold(weight *autograd.Parameter, bias **autograd.Parameter, norm *BatchNorm
 			scale[i] *= float64(v)
 		}
 	}
-	weight.Update(func(w []float32) {
-		each := len(w) / max(1, channels)
-		for i := range w {
-			w[i] = float32(float64(w[i]) * scale[i/each])
+	if codes, scales, ok := weight.Int8(); ok { // the integers stay
+		folded := make([]float32, channels)
+		for i, v := range scales {
+			folded[i] = float32(float64(v) * scale[i])
 		}
-	})
+		weight.MapInt8([][]int8{codes}, folded, nil, nil)
+	} else {
+		weight.Update(func(w []float32) {
+			each := len(w) / max(1, channels)
+			for i := range w {
+				w[i] = float32(float64(w[i]) * scale[i/each])
+			}
+		})
+	}
 	(*bias).Update(func(b []float32) {
 		for i, mean := range norm.Mean.Values() {
 			v := (float64(b[i]) - float64(mean)) * scale[i]

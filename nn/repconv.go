@@ -47,6 +47,7 @@ func (c *RepConv) merge() *Conv2d {
 		return m.conv
 	}
 	conv := &Conv2d{Weight: clone(wide.Weight), Bias: clone(wide.Bias), Conv2dOptions: wide.Conv2dOptions}
+	conv.Weight.LimitMath(min(wide.Weight.MathLimit(), point.Weight.MathLimit()))
 	conv.Weight.Update(func(w []float32) {
 		for i, v := range point.Weight.Values() {
 			w[9*i+4] += v

@@ -45,7 +45,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Keep, "keep", "", "convert no weights whose path matches a `pattern`, such as '*.FC2.Weight'")
 	f.TextVar(&s.KeepMath, "keep-math", simd.Strict, "compute products with the weights of -keep in `MODE`: strict or bf16")
 	f.TextVar(&s.Tables, "tables", simd.Strict, "store embedding tables in `MODE`: strict (float32) or bf16")
-	f.StringVar(&s.Data, "data", "", "compare the accuracy of a Vision Transformer on the images of a `folder` with one sub-folder for each class")
+	f.StringVar(&s.Data, "data", "", "compare the accuracy of a classifier on the images of a `folder` with one sub-folder for each class")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	if err := console.ParseFlags(f, args, stdout, "Converts a model's weights to integers: quantize -model MODEL -out DIR [flags]"); err != nil {
@@ -76,13 +76,11 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 
 // rule is that of the flags.
 func (s settings) rule(w quant.Weight) simd.Math {
-	if quant.Blocks(w) == simd.Strict {
-		return simd.Strict
-	}
-	if kept, _ := path.Match(s.Keep, w.Path); kept {
+	math := quant.Blocks(w)
+	if kept, _ := path.Match(s.Keep, w.Path); kept && math != simd.Strict {
 		return s.KeepMath
 	}
-	return simd.Int8
+	return math
 }
 
 // result is the value that -json prints.
@@ -128,7 +126,7 @@ func convert(ctx context.Context, s settings, c *console.Console) (*result, erro
 	var images *vision.Folder
 	if s.Data != "" {
 		if m.accuracy == nil {
-			return nil, errors.New("-data: expected a Vision Transformer with a classifier in -model")
+			return nil, errors.New("-data: expected a model with a classifier of images in -model")
 		}
 		if images, err = vision.OpenDir(s.Data, vision.FolderOptions{}); err != nil {
 			return nil, fmt.Errorf("-data: %w", err)
@@ -155,7 +153,7 @@ func convert(ctx context.Context, s settings, c *console.Console) (*result, erro
 	}
 	converted, kept := 0, 0
 	for _, w := range weights {
-		if w.Math == simd.Int8 {
+		if w.Math != simd.Strict {
 			converted++
 		}
 		if match, _ := path.Match(s.Keep, w.Path); match {
@@ -167,7 +165,7 @@ func convert(ctx context.Context, s settings, c *console.Console) (*result, erro
 		return nil, fmt.Errorf("-keep: no weight matches %q", s.Keep)
 	}
 	if converted == 0 {
-		return nil, errors.New("no weight becomes integers: the model has no linear layers in numbered blocks, or -keep names all of them")
+		return nil, errors.New("no weight is converted: the model has no linear layers in numbered blocks and no convolutions of 16 channels, or -keep names all of them")
 	}
 	tables, err := quant.Tables(m.parts, func(quant.Weight) simd.Math { return s.Tables })
 	if err != nil {

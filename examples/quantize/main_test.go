@@ -108,7 +108,7 @@ func TestTables(t *testing.T) {
 
 // TestFamilies converts a model of each package, and expects the same bytes from the converted folder.
 func TestFamilies(t *testing.T) {
-	for _, name := range []string{"bert/testdata/distilbert-ForTokenClassification", "clip/testdata/tiny", "detect/testdata/rtdetr", "mae/testdata/tiny", "vit/testdata/timm_mean"} {
+	for _, name := range []string{"bert/testdata/distilbert-ForTokenClassification", "clip/testdata/tiny", "detect/testdata/rtdetr", "mae/testdata/tiny", "vit/testdata/timm_mean", "backbone/testdata/resnet"} {
 		dir := t.TempDir()
 		model := filepath.Join("..", "..", "models", filepath.FromSlash(name))
 		var files [][]byte

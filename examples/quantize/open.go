@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/bert"
 	"github.com/fovea-ml/fovea/models/clip"
 	"github.com/fovea-ml/fovea/models/detect"
@@ -37,6 +40,17 @@ func modelOf(parts any, workers **simd.Workers, math *simd.Math, save func(dir s
 	}
 }
 
+// accuracyOf returns the field of a classifier that has this method.
+func accuracyOf(evaluate func(ctx context.Context, images vision.Dataset) (*metrics.Confusion, error)) func(context.Context, vision.Dataset) (float64, error) {
+	return func(ctx context.Context, images vision.Dataset) (float64, error) {
+		confusion, err := evaluate(ctx, images)
+		if err != nil {
+			return 0, err
+		}
+		return confusion.Accuracy(), nil
+	}
+}
+
 // openers open the models of each package.
 var openers = map[string]func(path string, o models.LoadOptions) (*model, error){
 	"models/vit": func(path string, o models.LoadOptions) (*model, error) {
@@ -46,13 +60,18 @@ var openers = map[string]func(path string, o models.LoadOptions) (*model, error)
 		}
 		out := modelOf(m, &m.Workers, &m.Math, m.Save)
 		if m.Head != nil {
-			out.accuracy = func(ctx context.Context, images vision.Dataset) (float64, error) {
-				confusion, err := m.Evaluate(ctx, images)
-				if err != nil {
-					return 0, err
-				}
-				return confusion.Accuracy(), nil
-			}
+			out.accuracy = accuracyOf(m.Evaluate)
+		}
+		return out, nil
+	},
+	"models/backbone": func(path string, o models.LoadOptions) (*model, error) {
+		m, err := backbone.Open(path, o)
+		if err != nil {
+			return nil, err
+		}
+		out := modelOf(m, &m.Workers, &m.Math, m.Save)
+		if m.Head != nil {
+			out.accuracy = accuracyOf(m.Evaluate)
 		}
 		return out, nil
 	},
@@ -86,21 +105,28 @@ var openers = map[string]func(path string, o models.LoadOptions) (*model, error)
 	},
 }
 
-// open opens the model that -model names. The model_type of its config.json tells the package; without one it is a Vision
-// Transformer.
+// open opens the model that -model names. The model_type of its config.json tells the package. Without one the weights do:
+// those of a Vision Transformer, a detector, or another network for images.
 func open(ctx context.Context, name string, c *console.Console) (*model, error) {
 	return fetch.Open(ctx, name, c, func(path string, o models.LoadOptions) (*model, error) {
-		pkg := "models/vit"
 		var config struct {
 			ModelType string `json:"model_type"`
 		}
 		if data, err := os.ReadFile(filepath.Join(path, "config.json")); err == nil && json.Unmarshal(data, &config) == nil && config.ModelType != "" {
-			pkg = models.PackageFor(config.ModelType)
+			f := openers[models.PackageFor(config.ModelType)]
+			if f == nil {
+				return nil, fmt.Errorf("%s: config.json: model_type: expected one that a model has, found %q", path, config.ModelType)
+			}
+			return f(path, o)
 		}
-		f := openers[pkg]
-		if f == nil {
-			return nil, fmt.Errorf("%s: config.json: model_type: expected that of a transformer, found %q", path, config.ModelType)
+		var first error
+		for _, pkg := range []string{"models/vit", "models/detect", "models/backbone"} {
+			m, err := openers[pkg](path, o)
+			if err == nil {
+				return m, nil
+			}
+			first = cmp.Or(first, err)
 		}
-		return f(path, o)
+		return nil, first
 	})
 }

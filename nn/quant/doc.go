@@ -13,11 +13,18 @@
 //
 // A row of the weight [out, in] is one scale times integers from -127 to 127: the scale is the largest magnitude of the
 // row divided by 127 ([simd.F32ToInt8]). Rows of activations are rounded in the same way in each product, with scales of
-// their own ([simd.Int8]). No data is needed to find them.
+// their own ([simd.Int8]). No data is needed to find them. A filter of a convolution, [in/groups, kh, kw], is such a row.
+// [autograd.Conv2d] says how activations are rounded there, and which convolutions are Strict in every mode.
 //
-// Quantize changes the weights of linear layers ([nn.Linear]) alone. Embeddings, normalizations, biases, convolutions and
-// position tables stay as they are, and the products of convolutions are Strict. A weight that is also an embedding (tied
+// Quantize changes the weights of linear layers ([nn.Linear]) and convolutions ([nn.Conv2d]) alone. Embeddings,
+// normalizations, biases, position tables, projections of patches, and transposed and deformable convolutions stay as they
+// are, and their products are Strict. So do the convolution that says where a deformable one reads, and the two of an
+// [nn.RepConv]: it multiplies their sum, whose numbers are not those integers. A weight that is also an embedding (tied
 // weights) stays too. [Tables] stores embeddings in bfloat16.
+//
+// Inference folds a batch normalization into the convolution before it ([nn.ConvNorm]): it multiplies each filter by a number.
+// That changes the scale of the filter, not its integers, so Int8 multiplies the integers that are stored. A filter of
+// bfloat16 is rounded again when it is folded.
 //
 // Each weight keeps its products in the arithmetic of its type, by [autograd.Parameter.LimitMath]: integers in Int8,
 // bfloat16 in BF16, float32 in Strict. The Math of the model or tape allows it: while that is Strict, a quantized model

@@ -22,8 +22,12 @@ const quantizationKey = "quantization_config"
 // The layout of quantized weights is that of the library compressed-tensors (0.20, compressed_tensors/quantization) with
 // the format int-quantized: integers of 8 bits with a scale for each row (channel), and activations that are rounded with
 // a scale for each row (token) as they come.
+//
+// That library knows no convolutions: it would take their integers for weights. A folder with convolutions in integers
+// therefore names another method, by which transformers refuses it. All else is the same, with a scale for each filter.
 const (
 	quantMethod = "compressed-tensors"
+	convMethod  = "fovea"
 	quantFormat = "int-quantized"
 )
 
@@ -43,6 +47,11 @@ var (
 		"global_compression_ratio": nil,
 		"version":                  nil,
 	}
+	convFields = func() expected {
+		e := maps.Clone(quantizationFields)
+		e["quant_method"] = []string{`"` + convMethod + `"`}
+		return e
+	}()
 	groupFields = expected{
 		"targets":           nil, // as ignore
 		"weights":           nil,
@@ -97,7 +106,11 @@ func shorten(value string) string {
 // checkQuantization returns an error for quantized weights in another layout.
 func checkQuantization(file string, data []byte) error {
 	name := file + ": " + quantizationKey + ": quantized weights are not supported in this layout"
-	if err := quantizationFields.check(name, data); err != nil {
+	fields := quantizationFields
+	if method, err := quantMethodOf(data); err == nil && method == convMethod {
+		fields = convFields
+	}
+	if err := fields.check(name, data); err != nil {
 		return err
 	}
 	groups := map[string][]byte{}
@@ -137,6 +150,15 @@ func checkQuantization(file string, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// quantMethodOf returns the method that an object quantization_config names.
+func quantMethodOf(data []byte) (string, error) {
+	var q struct {
+		Method string `json:"quant_method"`
+	}
+	err := strictjson.Decode(data, &q)
+	return q.Method, err
 }
 
 // cutQuantization returns a config.json without quantization_config, which it checks, and whether it had one.
@@ -207,10 +229,10 @@ func limit(model any) {
 	}
 }
 
-// isQuantized reports whether a model has weights in integers.
+// isQuantized reports whether a model has weights in integers, or in bfloat16 as package nn/quant stores them.
 func isQuantized(model any) bool {
 	for _, p := range nn.Parameters(model) {
-		if p.DType() == autograd.Int8 {
+		if p.DType() == autograd.Int8 || p.DType() == autograd.BFloat16 && p.MathLimit() == simd.BF16 {
 			return true
 		}
 	}
@@ -270,8 +292,14 @@ func describeQuantized(config []byte, names *checkpoint.Names, c Contents, layou
 			}
 		}
 	}
-	group := map[string]any{"targets": []string{"Linear"}, "weights": weightFields.written(), "input_activations": activationFields.written(), "format": quantFormat}
-	q := quantizationFields.written()
+	fields, targets := quantizationFields, []string{"Linear"}
+	for _, l := range nn.Layers[nn.Conv2d](c.Model) {
+		if l.Weight.DType() == autograd.Int8 {
+			fields, targets = convFields, []string{"Linear", "Conv2d"}
+		}
+	}
+	group := map[string]any{"targets": targets, "weights": weightFields.written(), "input_activations": activationFields.written(), "format": quantFormat}
+	q := fields.written()
 	q["config_groups"] = map[string]any{"group_0": group}
 	q["ignore"] = ignore
 	data, err := json.Marshal(q)
