@@ -100,7 +100,7 @@ func TestMethods(t *testing.T) {
 		args []string
 	}{
 		{"head", []string{"-model", pretrained}},
-		{"lora", []string{"-model", pretrained, "-method", "lora", "-rate", "0.01", "-batch", "8", "-math", "bf16"}},
+		{"lora", []string{"-model", pretrained, "-method", "lora", "-rate", "0.01", "-batch", "8", "-math", "bf16", "-epochs", "30", "-patience", "2"}},
 		{"full", []string{"-model", pretrained, "-budget", "10m", "-rate", "0.003", "-batch", "8", "-balance"}},
 		{"strong", []string{"-model", pretrained, "-method", "full", "-rate", "0.003", "-batch", "8", "-augment", "strong", "-patience", "0", "-epochs", "40", "-recompute", "-freeze", "1"}},
 		{"scratch", []string{"-size", "8", "-epochs", "3", "-batch", "8"}},
@@ -121,6 +121,10 @@ func TestMethods(t *testing.T) {
 			}
 			if a.Method != method || math.Abs(float64(sum)/12-a.Accuracy) > 1e-6 || a.Accuracy < 0.8 || a.Majority > 0.34 || a.Pixels < 0.8 || a.Interval[0] > a.Accuracy || a.Interval[1] < a.Accuracy {
 				t.Errorf("found %+v\n%s", a, lines)
+			}
+			epochs := map[string]int{"lora": a.Best + 2, "strong": 40, "scratch": 3}[c.name] // -patience ends that of lora before the 30th
+			if epochs != 0 && len(a.Loss) != epochs || c.name == "lora" && epochs >= 30 {
+				t.Errorf("ended after %d epochs, of which %d was the best, expected %d", len(a.Loss), a.Best, epochs)
 			}
 			if bf16 := c.name == "lora"; bf16 != (a.Math != nil) || bf16 && *a.Math != *console.ArithmeticOf(simd.BF16) {
 				t.Errorf("found the math mode %+v", a.Math)

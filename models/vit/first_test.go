@@ -20,7 +20,9 @@ import (
 func everyForm(t *testing.T) map[string]*Model {
 	t.Helper()
 	all := turning(t)
-	for _, dir := range []string{"testdata/kinds/*", "testdata/tiny", "testdata/deit", "testdata/dinov3", "testdata/registers", "testdata/timm_clip"} {
+	for _, dir := range []string{
+		"testdata/kinds/*", "testdata/tiny", "testdata/deit", "testdata/dinov3", "testdata/registers", "testdata/timm_clip",
+	} {
 		folders, err := filepath.Glob(dir)
 		if err != nil || len(folders) == 0 {
 			t.Fatalf("%s: found %d folders, %v", dir, len(folders), err)
@@ -56,8 +58,8 @@ func everyForm(t *testing.T) map[string]*Model {
 	return all
 }
 
-// TestFirst expects of the first tokens the bits that they have among all: of images of other sizes, with adapters, layers that are
-// frozen, quantized weights, and, on a training tape, with dropped patches and branches. The gradients agree.
+// TestFirst expects of the first tokens the bits that they have among all: of images of other sizes, with adapters, frozen layers,
+// quantized weights, and, on a training tape, with dropped patches and branches. The gradients agree.
 func TestFirst(t *testing.T) {
 	models := everyForm(t)
 	for _, name := range slices.Sorted(maps.Keys(models)) {
