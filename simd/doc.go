@@ -40,7 +40,7 @@
 //     sum of four chains of 96. A chain is one of fused multiply-adds in ascending order, from +0. Chains are added
 //     in order, then blocks, to beta·C where beta is not 0. One chain over all products would have 6 times
 //     the rounding error at 4,096 of them, and 15 times at 65,536. The caller of [GemmGather] gives the length of
-//     blocks: a convolution has blocks of whole channels, about 256 products. [WinogradConv] has chains of 32.
+//     blocks: a convolution has blocks of whole channels, about 256 products. [WinogradConv] has chains of 16 and blocks of 128.
 //   - Each function, such as exp or GELU, is one fixed sequence of IEEE operations, rounded to nearest even:
 //     additions, products, fused multiply-adds, divisions, square roots, comparisons and integer shifts.
 //     There are no approximate reciprocals, no table look-ups, and no flushing of denormal numbers.

@@ -47,7 +47,7 @@ func exactWinograd(dst, src, weight []float32, images int, add bool, ep *Epilogu
 				for f := range s.Out {
 					var m [16]float32
 					for p := range m {
-						m[p] = exact.Product(u[f*winogradPlanes+p], v[p], kBlock, winogradChain, nil)
+						m[p] = exact.Product(u[f*winogradPlanes+p], v[p], winogradBlock, winogradChain, nil)
 					}
 					for q, r := range exact.WinogradSums(&m) {
 						if y+q/2 < s.Rows && x+q%2 < s.Columns {
