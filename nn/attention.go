@@ -103,8 +103,15 @@ type AttentionInput struct {
 	Maps *[]float32
 }
 
-// Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it
-// panics with an autograd.UseError, and so it does with a Scale and no Residual.
+// checkFirst panics where the first tokens cannot be computed alone.
+func (in *AttentionInput) checkFirst(fused bool) {
+	if in.First != 0 && (in.Memory != nil || in.Cache != nil || in.Starts != nil || in.Causal || !fused) {
+		panic(&autograd.UseError{Op: "attention", Reason: "First needs a fused projection, and no Memory, Cache, Starts or Causal"})
+	}
+}
+
+// Forward maps queries, [n, length, width], or packed ones, to the same shape, or to [n, in.First, width]. With a Memory and a
+// fused projection it panics with an autograd.UseError, and so it does with a Scale and no Residual.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	if in.Scale != nil && in.Residual == nil {
 		panic(&autograd.UseError{Op: "attention", Reason: "expected a Residual beside a Scale"})
@@ -112,9 +119,7 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil || in.Bias != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}
-	if in.First != 0 && (in.Memory != nil || in.Cache != nil || in.Starts != nil || in.Causal || a.QKV == nil) {
-		panic(&autograd.UseError{Op: "attention", Reason: "First needs a fused projection, and no Memory, Cache, Starts or Causal"})
-	}
+	in.checkFirst(a.QKV != nil)
 	q, k, v := a.project(x, in)
 	return a.heads(x, q, k, v, in)
 }
@@ -159,7 +164,9 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 		if in.First != 0 {
 			q.Of = autograd.Slice(q.Of, 1, 0, in.First)
 			if o.Bias != nil {
-				o.Bias = autograd.Slice(o.Bias, -2, 0, in.First)
+				if s := o.Bias.Shape(); len(s) > 1 && s[len(s)-2] != 1 { // one for all queries fits the first ones too
+					o.Bias = autograd.Slice(o.Bias, -2, 0, in.First)
+				}
 			}
 		}
 		y = autograd.Attention(q, k, v, o)

@@ -168,3 +168,57 @@ func TestModesAtOnce(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+// TestFirstRefused expects the documented panic of attention and of each form of block.
+func TestFirstRefused(t *testing.T) {
+	const n, length, width = 2, 3, 8
+	attention := NewMultiHeadAttention(width, 2, true)
+	layers := map[string]func(x *autograd.Tensor, in AttentionInput) *autograd.Tensor{
+		"attention": attention.Forward,
+		"block":     NewBlock(BlockConfig{Width: width, Heads: 2}).Forward,
+		"parallel":  NewBlock(BlockConfig{Width: width, Heads: 2, Parallel: true}).Forward,
+		"branches":  NewBlock(BlockConfig{Width: width, Heads: 2, Branches: 2}).Forward,
+	}
+	for name, forward := range layers {
+		for what, in := range map[string]AttentionInput{
+			"causal": {First: 1, Causal: true},
+			"packed": {First: 1, Starts: []int{0, 1, 3}},
+			"cache":  {First: 1, Cache: new(autograd.State)},
+		} {
+			tape := autograd.NewTape(autograd.Options{})
+			x := input(tape, n, length, width)
+			if what == "packed" {
+				x = autograd.Reshape(autograd.Slice(x, 0, 0, 1), length, width)
+			}
+			func() {
+				defer func() {
+					if use, ok := recover().(*autograd.UseError); !ok || use.Op != "attention" {
+						t.Errorf("%s, %s: expected a UseError of attention, found %v", name, what, use)
+					}
+				}()
+				forward(x, in)
+			}()
+		}
+	}
+}
+
+// TestFirstBias adds one row of biases to the scores of all queries, and one to each.
+func TestFirstBias(t *testing.T) {
+	const n, length, width = 2, 5, 8
+	b := NewBlock(BlockConfig{Width: width, Heads: 2, QKVBias: true})
+	random(b)
+	for _, queries := range []int{1, length} {
+		tape := autograd.NewTape(autograd.Options{})
+		x := input(tape, n, length, width)
+		bias := make([]float32, n*queries*length)
+		for i := range bias {
+			bias[i] = float32(i%7) / 3
+		}
+		in := AttentionInput{Bias: tape.Input(bias, n, 1, queries, length)}
+		want := autograd.Slice(b.Forward(x, in), 1, 0, 3).Floats(nil)
+		in.First = 3
+		if got := b.Forward(x, in).Floats(nil); !slices.Equal(got, want) {
+			t.Errorf("biases of %d queries: found %v, expected %v", queries, got, want)
+		}
+	}
+}

@@ -177,6 +177,7 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	}
 	wanted := x
 	if in.First != 0 {
+		in.checkFirst(b.In != nil || b.Attention.QKV != nil)
 		wanted = autograd.Slice(x, 1, 0, in.First)
 	}
 	if b.In != nil {

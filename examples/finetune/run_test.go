@@ -352,6 +352,70 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// TestMistakesInOrder lists the wrong images with the most certain first, in the file and on the sheet.
+func TestMistakesInOrder(t *testing.T) {
+	r := started(t, "-data", paint(t, t.TempDir(), 3, "blood", "leaf", "sky"), "-out", t.TempDir())
+	files, err := openImages(r.settings.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &r.corpus
+	c.classes, c.test.files = files.Classes(), files
+	logits := make([]float32, 0, 27)
+	for i := range files.Len() { // the images 1, 5 and 8 are wrong, of the classes 0, 1 and 2
+		row := []float32{0, 0, 0}
+		row[files.Label(i)] = 9
+		if margin := map[int]float32{1: 1, 5: 3, 8: 2}[i]; margin > 0 {
+			row[(files.Label(i)+1)%3] = 9 + margin
+		}
+		logits = append(logits, row...)
+	}
+	got, err := r.measure(logits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var images []int
+	for _, m := range got.mistakes {
+		images = append(images, m.image)
+	}
+	if !slices.Equal(images, []int{5, 8, 1}) || math.Abs(got.mistakes[0].p-0.9526) > 1e-3 || got.low > 6./9 || got.high < 6./9 {
+		t.Errorf("found %+v, %v to %v", got.mistakes, got.low, got.high)
+	}
+	text, err := os.ReadFile(r.path(mistakesName))
+	want := " 95.3 %  sky  for leaf: leaf/02.png\n 88.1 %  blood  for sky: sky/02.png\n 73.1 %  leaf  for blood: blood/01.png\n"
+	if err != nil || string(text) != want {
+		t.Errorf("wrote %q, %v, expected %q", text, err, want)
+	}
+	sheet, err := vision.DecodeFile(os.DirFS(r.settings.Out), sheetName, vision.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cell := sheet.Width / 3
+	for i, brightest := range []int{1, 2, 0} { // a class has the color of its number
+		var sum [3]int
+		for y := 20; y < 60; y++ {
+			for x := i*cell + 20; x < i*cell+60; x++ {
+				for k := range sum {
+					sum[k] += int(sheet.Pix[(y*sheet.Width+x)*sheet.Channels+k])
+				}
+			}
+		}
+		if slices.Index(sum[:], slices.Max(sum[:])) != brightest {
+			t.Errorf("cell %d has the colors %v, expected most of %d", i, sum, brightest)
+		}
+	}
+	// A later run without mistakes leaves no sheet of an earlier one.
+	for i := range files.Len() {
+		logits[3*i+files.Label(i)] = 20
+	}
+	if _, err := r.measure(logits); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.path(sheetName)); !os.IsNotExist(err) {
+		t.Errorf("without mistakes: %v", err)
+	}
+}
+
 // TestUnused names the flags that have no effect on the method that a budget chose.
 func TestUnused(t *testing.T) {
 	for method, want := range map[string]string{

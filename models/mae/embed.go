@@ -20,8 +20,8 @@ import (
 func (m *Model) Embed(ctx context.Context, images ...image.Image) ([][]float32, error) {
 	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Patch: m.Config.PatchSize}
 	features, err := run.Rows(ctx, m.runner, m.tape(), images, in, func(pixels *autograd.Tensor) *autograd.Tensor {
-		tokens := m.Encoder.Forward(pixels)
-		return autograd.Reshape(autograd.Slice(tokens, 1, 0, 1), tokens.Dim(0), tokens.Dim(2))
+		class := m.Encoder.First(pixels, 1)
+		return autograd.Reshape(class, class.Dim(0), class.Dim(2))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("mae: %w", err)

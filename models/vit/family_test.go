@@ -276,6 +276,10 @@ func TestFamilyCounts(t *testing.T) {
 		{"DINOv3 S/16", config(`{"model_type": "dinov3_vit", "num_register_tokens": 4}`), 0, 21_596_160},
 		{"DINOv3 H+/16", config(`{"model_type": "dinov3_vit", "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20,
 			"num_register_tokens": 4, "use_gated_mlp": true}`), 0, 840_591_360},
+		{"BEiT B/16", config(`{"model_type": "beit", "use_relative_position_bias": true}`), 1000, 86_530_984},
+		{"BEiT B/16 of 384 pixels", config(`{"model_type": "beit", "use_relative_position_bias": true, "image_size": 384}`), 1000, 86_744_104},
+		{"BEiT L/16", config(`{"model_type": "beit", "use_relative_position_bias": true, "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
+			"num_attention_heads": 16}`), 1000, 304_430_568},
 	} {
 		if testing.Short() && c.want > 100_000_000 {
 			continue

@@ -35,12 +35,14 @@ func (f *MathFlag) Set(name string) (err error) {
 	return err
 }
 
-// Choose sets the mode of a model to that of the flag, if it was given, and prints the mode.
+// Choose sets the mode of a model to that of the flag, if it was given. It prints the mode, unless that is strict and not asked for.
 func (f *MathFlag) Choose(model *simd.Math, c *Console) {
-	if f.given {
-		*model = f.mode
+	if !f.given {
+		c.Math(*model)
+		return
 	}
-	c.Math(*model)
+	*model = f.mode
+	c.Line("computes in %s by %s", *model, model.Kernel())
 }
 
 // Math prints a mode other than strict, and what computes it on this machine.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
-	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/simd"
@@ -42,8 +41,12 @@ func TestMathFlag(t *testing.T) {
 		if err != nil || model != c.want {
 			t.Errorf("%q: found %v, %v, expected %v", c.args, model, err, c.want)
 		}
-		if text := out.String(); (text != "") != (model != simd.Strict) || text != "" && !strings.HasPrefix(text, "computes in "+model.String()+" by ") {
-			t.Errorf("%q: printed %q", c.args, text)
+		want := ""
+		if c.args != nil || model != simd.Strict {
+			want = "computes in " + model.String() + " by " + model.Kernel() + "\n"
+		}
+		if text := out.String(); text != want {
+			t.Errorf("%q: printed %q, expected %q", c.args, text, want)
 		}
 		a := ArithmeticOf(model)
 		if (a != nil) != (model != simd.Strict) || a != nil && (a.Mode != model.String() || a.Kernel == "") {
