@@ -92,10 +92,14 @@ func (l Layout) String() string {
 // compressed-tensors with the format int-quantized, which transformers reads:
 //
 //   - a weight of integers, [out, in], is a tensor of I8, and beside it X_scale holds a float for each row, [out, 1];
+//   - a convolution of integers, [out, in/groups, kh, kw], is such a tensor, with a float for each filter, [out, 1];
 //   - a weight of bfloat16 is a tensor of BF16;
 //   - quantization_config in config.json says that weights and activations have 8 bits, and lists layers that have not.
 //
-// The other weights stay in float32, or in float16 if DType says so. A model without integers is saved in DType.
+// That library knows linear layers and embeddings alone. A folder with convolutions of integers therefore has the format
+// int-quantized-conv and no quant_method: Load reads it, and transformers refuses it instead of taking integers for weights.
+//
+// The other weights stay in float32, or in float16 if DType says so. A model that was not converted is saved in DType.
 //
 // Load reads such folders, sets the model's Math to simd.Int8, and refuses other ways to quantize by name. Only layouts in
 // which config.json has a model_type can hold quantized weights.

@@ -9,23 +9,25 @@ import (
 // [simd.Strict] ([autograd.Parameter.LimitMath]). The other float32 layers of such a model have this limit, and loading the
 // saved model sets it too. Code that adds layers to a model calls LimitAdded.
 //
-// A model is quantized when one of its parameters holds integers. Then all float32 parameters without a limit get this one.
-// LimitAdded does not change other models.
+// When the model is [Quantized], all float32 parameters without a limit get this one. LimitAdded does not change other models.
 func LimitAdded(model any) {
-	var added []*autograd.Parameter
-	quantized := false
-	for _, p := range Parameters(model) {
-		switch {
-		case p.DType() == autograd.Int8:
-			quantized = true
-		case p.DType() == autograd.Float32 && p.MathLimit() == simd.Int8:
-			added = append(added, p)
-		}
-	}
-	if !quantized {
+	if !Quantized(model) {
 		return
 	}
-	for _, p := range added {
-		p.LimitMath(simd.Strict)
+	for _, p := range Parameters(model) {
+		if p.DType() == autograd.Float32 && p.MathLimit() == simd.Int8 {
+			p.LimitMath(simd.Strict)
+		}
 	}
+}
+
+// Quantized reports whether a parameter of the model holds integers, or bfloat16 that limits its products to [simd.BF16], as
+// package nn/quant stores them. A model that was loaded in half precision has no such limit.
+func Quantized(model any) bool {
+	for _, p := range Parameters(model) {
+		if p.DType() == autograd.Int8 || p.DType() == autograd.BFloat16 && p.MathLimit() == simd.BF16 {
+			return true
+		}
+	}
+	return false
 }

@@ -35,3 +35,25 @@ func TestLimitAdded(t *testing.T) {
 		t.Errorf("after a write, the weight is %v in %v", first.DType(), m)
 	}
 }
+
+// TestQuantized tells models that package nn/quant converted from those that were loaded in half precision.
+func TestQuantized(t *testing.T) {
+	model := []*Linear{NewLinear(2, 3, true)}
+	w := model[0].Weight
+	for _, c := range []struct {
+		name   string
+		change func()
+		want   bool
+	}{
+		{"float32", func() {}, false},
+		{"float32 with a limit", func() { w.LimitMath(simd.BF16) }, false},
+		{"bfloat16 with a limit", func() { w.MapHalf(autograd.BFloat16, [][]uint16{make([]uint16, 6)}, nil, nil) }, true},
+		{"bfloat16", func() { w.LimitMath(simd.Int8) }, false},
+		{"float16", func() { w.MapHalf(autograd.Float16, [][]uint16{make([]uint16, 6)}, nil, nil) }, false},
+		{"integers", func() { w.MapInt8([][]int8{make([]int8, 6)}, make([]float32, 3), nil, nil) }, true},
+	} {
+		if c.change(); Quantized(model) != c.want {
+			t.Errorf("%s: expected %t", c.name, c.want)
+		}
+	}
+}

@@ -4,18 +4,20 @@
 //	go run ./examples/quantize -model google/vit-base-patch16-224 -out vit-int8 -data photographs
 //	go run ./examples/quantize -model google/vit-base-patch16-224 -out vit-mixed -keep '*.MLP.FC2.Weight' -keep-math bf16
 //	go run ./examples/quantize -model sentence-transformers/all-MiniLM-L6-v2 -out minilm-small -tables bf16
+//	go run ./examples/quantize -model fastestdet.pth -out fastestdet-small
 //	go run ./examples/embed -model minilm-int8 "A dog runs."    # computes in int8
 //
-// The model is a Vision Transformer, a BERT, a CLIP, a masked autoencoder or a detector with linear layers: a folder, a
-// file of weights, or a name on the hub. The weights of linear layers in its blocks are converted. Other layers stay in
-// float32. Those that -keep names stay too, or become bfloat16 with -keep-math bf16. -tables bf16 stores embedding tables in
-// bfloat16. The program prints each layer with its size and the error of rounding, and the size of all parameters.
+// The model is a Vision Transformer, a BERT, a CLIP, a masked autoencoder, a detector or a network of convolutions: a folder, a
+// file of weights, or a name on the hub. The weights of linear layers in its blocks become integers, and so do wide convolutions
+// there. Other convolutions become bfloat16, except depthwise ones and those of few channels (quant.Blocks is the rule). Other
+// layers stay in float32. Those that -keep names stay too, or become bfloat16 with -keep-math bf16. -tables bf16 stores embedding
+// tables in bfloat16. The program prints each layer with its size and the error of rounding, and the size of all parameters.
 //
-// With -data, a folder with one sub-folder for each class of a Vision Transformer, in the order of its classes, it also
+// With -data, a folder with one sub-folder for each class of a classifier, in the order of its classes, it also
 // prints the accuracy before and after.
 //
 // The folder has the layout of transformers with the library compressed-tensors (int-quantized). The other programs load it
-// as they load any folder.
+// as they load any folder. transformers does not load one with convolutions of integers.
 //
 // -json prints one JSON value:
 //

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
@@ -129,5 +130,32 @@ func TestFamilies(t *testing.T) {
 		if !bytes.Equal(files[0], files[2]) || !bytes.Equal(files[1], files[3]) || !bytes.Contains(files[1], []byte(`"dtype":"I8"`)) {
 			t.Errorf("%s: the converted folder gives other files", name)
 		}
+	}
+}
+
+// TestConvolutions converts the file of a detector's release, which has no linear layer, and the folder that comes out.
+func TestConvolutions(t *testing.T) {
+	model := golden.SharedData(t, "detectors", "fastestdet", "fastestdet.pth")
+	dir := t.TempDir()
+	sizes := map[int64]bool{}
+	for _, out := range []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")} {
+		var stdout, stderr bytes.Buffer
+		if status := command([]string{"-model", model, "-out", out, "-json"}, &stdout, &stderr); status != 0 {
+			t.Fatalf("status %d: %s", status, &stderr)
+		}
+		var r result
+		if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range r.Layers {
+			if len(l.Shape) != 4 || l.Math == "bf16" && l.After != 2*int64(l.Shape[0]*l.Shape[1]*l.Shape[2]*l.Shape[3]) || l.Math == "strict" && l.After != l.Before {
+				t.Errorf("found %+v", l)
+			}
+		}
+		sizes[r.After] = true
+		model = out
+	}
+	if len(sizes) != 1 {
+		t.Errorf("the converted folder has another size: %v", sizes)
 	}
 }

@@ -23,12 +23,13 @@ const quantizationKey = "quantization_config"
 // the format int-quantized: integers of 8 bits with a scale for each row (channel), and activations that are rounded with
 // a scale for each row (token) as they come.
 //
-// That library knows no convolutions: it would take their integers for weights. A folder with convolutions in integers
-// therefore names another method, by which transformers refuses it. All else is the same, with a scale for each filter.
+// That library knows no convolutions: transformers would take their integers for weights. A folder with convolutions in integers
+// therefore has another format, and names no quant_method: transformers 5.23 refuses it for that, while it ignores a method that
+// it does not know. All else is the same, with a scale for each filter.
 const (
 	quantMethod = "compressed-tensors"
-	convMethod  = "fovea"
 	quantFormat = "int-quantized"
+	convFormat  = "int-quantized-conv"
 )
 
 // expected lists the fields of an object of quantization_config: the JSON of the values that this package reads, the
@@ -49,7 +50,8 @@ var (
 	}
 	convFields = func() expected {
 		e := maps.Clone(quantizationFields)
-		e["quant_method"] = []string{`"` + convMethod + `"`}
+		delete(e, "quant_method")
+		e["format"] = []string{`"` + convFormat + `"`}
 		return e
 	}()
 	groupFields = expected{
@@ -107,7 +109,7 @@ func shorten(value string) string {
 func checkQuantization(file string, data []byte) error {
 	name := file + ": " + quantizationKey + ": quantized weights are not supported in this layout"
 	fields := quantizationFields
-	if method, err := quantMethodOf(data); err == nil && method == convMethod {
+	if format, err := formatOfQuantized(data); err == nil && format == convFormat {
 		fields = convFields
 	}
 	if err := fields.check(name, data); err != nil {
@@ -152,13 +154,13 @@ func checkQuantization(file string, data []byte) error {
 	return nil
 }
 
-// quantMethodOf returns the method that an object quantization_config names.
-func quantMethodOf(data []byte) (string, error) {
+// formatOfQuantized returns the format that an object quantization_config names.
+func formatOfQuantized(data []byte) (string, error) {
 	var q struct {
-		Method string `json:"quant_method"`
+		Format string `json:"format"`
 	}
 	err := strictjson.Decode(data, &q)
-	return q.Method, err
+	return q.Format, err
 }
 
 // cutQuantization returns a config.json without quantization_config, which it checks, and whether it had one.
@@ -227,16 +229,6 @@ func limit(model any) {
 			p.LimitMath(simd.Strict)
 		}
 	}
-}
-
-// isQuantized reports whether a model has weights in integers, or in bfloat16 as package nn/quant stores them.
-func isQuantized(model any) bool {
-	for _, p := range nn.Parameters(model) {
-		if p.DType() == autograd.Int8 || p.DType() == autograd.BFloat16 && p.MathLimit() == simd.BF16 {
-			return true
-		}
-	}
-	return false
 }
 
 // keepTypes gives the entries of a quantized model's other parameters the type that limit reads their arithmetic from:

@@ -59,20 +59,20 @@ func saveQuantized(t *testing.T, rule quant.Rule) (dir string, m *images) {
 }
 
 // TestQuantizedConvolutions saves convolutions and reads them again: types, arithmetic and values. Where some are integers,
-// transformers knows no such method, and refuses the folder.
+// no quant_method is named, so that transformers refuses the folder.
 func TestQuantizedConvolutions(t *testing.T) {
-	for method, rule := range map[string]quant.Rule{convMethod: quant.Blocks, quantMethod: quant.Halves} {
+	for format, rule := range map[string]quant.Rule{convFormat: quant.Blocks, quantFormat: quant.Halves} {
 		dir, m := saveQuantized(t, rule)
 		config, err := os.ReadFile(filepath.Join(dir, ConfigName))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(config), `"quant_method": "`+method+`"`) {
-			t.Errorf("found %s, expected the method %s", config, method)
+		if !strings.Contains(string(config), `"format": "`+format+`"`) || strings.Contains(string(config), "quant_method") != (format == quantFormat) {
+			t.Errorf("found %s, expected the format %s", config, format)
 		}
 		_, quantized, err := cutQuantization(ConfigName, config)
 		if err != nil || !quantized {
-			t.Fatalf("%s: quantized %t, %v", method, quantized, err)
+			t.Fatalf("%s: quantized %t, %v", format, quantized, err)
 		}
 		f, err := checkpoint.OpenFolder(os.DirFS(dir), checkpoint.OpenOptions{})
 		if err != nil {
@@ -88,7 +88,7 @@ func TestQuantizedConvolutions(t *testing.T) {
 		}
 		for path, p := range nn.Parameters(got) {
 			if w := want[path]; p.DType() != w.DType() || p.MathLimit() != w.MathLimit() || !slices.Equal(p.Values(), w.Values()) {
-				t.Errorf("%s: %s is %v in %v, expected %v in %v", method, path, p.DType(), p.MathLimit(), w.DType(), w.MathLimit())
+				t.Errorf("%s: %s is %v in %v, expected %v in %v", format, path, p.DType(), p.MathLimit(), w.DType(), w.MathLimit())
 			}
 		}
 	}
@@ -136,16 +136,21 @@ func TestQuantizedConvolutionsRefused(t *testing.T) {
 			t.Errorf("%s: found %v, expected an error that names %s", name, err, c.want)
 		}
 	}
-	// The two methods have all else in common, and no other is read.
-	for _, c := range []struct{ old, new, want string }{
-		{`"quant_method":"compressed-tensors"`, `"quant_method":"fovea"`, ""},
-		{`"quant_method":"compressed-tensors"`, `"quant_method":"gptq"`, `quant_method: expected "compressed-tensors", found "gptq"`},
-		{`"format":"int-quantized","global_compression_ratio":null,"ignore":["classifier"]`, `"format":"pack-quantized"`, `format: expected "int-quantized", found "pack-quantized"`},
+	// A format without a method, and a method that has its own format.
+	const method, format = `"quant_method":"compressed-tensors"`, `"format":"int-quantized","global`
+	conv := strings.Replace(usual, format, `"format":"int-quantized-conv","global`, 1)
+	for _, c := range []struct{ config, old, new, want string }{
+		{conv, method, `"quant_method":null`, ""},
+		{conv, method, method, `quant_method: expected null or {} or [], found "compressed-tensors"`},
+		{usual, method, `"quant_method":null`, `quant_method: expected "compressed-tensors", found null`},
+		{usual, method, `"quant_method":"gptq"`, `quant_method: expected "compressed-tensors", found "gptq"`},
+		{usual, format, `"format":"int-quantized-convs","global`, `format: expected "int-quantized", found "int-quantized-convs"`},
+		{strings.Replace(conv, method, `"quant_method":null`, 1), `"format":"int-quantized","input`, `"format":"pack-quantized","input`, `format: expected "int-quantized" or null, found "pack-quantized"`},
 	} {
-		config := strings.Replace(usual, c.old, c.new, 1)
-		if config == usual {
-			t.Fatalf("no %s in %s", c.old, usual)
+		if !strings.Contains(c.config, c.old) {
+			t.Fatalf("no %s in %s", c.old, c.config)
 		}
+		config := strings.Replace(c.config, c.old, c.new, 1)
 		if err := checkQuantization(ConfigName, []byte(config)); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: found %v", c.new, err)
 		}

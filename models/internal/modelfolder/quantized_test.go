@@ -69,6 +69,7 @@ func TestQuantization(t *testing.T) {
 func FuzzQuantization(f *testing.F) {
 	f.Add(`{"quantization_config": ` + usual + `, "a": 1}`)
 	f.Add(`{"quantization_config": {"config_groups": {"": {}}}}`)
+	f.Add(`{"quantization_config": {"format": "int-quantized-conv", "quant_method": null}}`)
 	f.Fuzz(func(t *testing.T, config string) {
 		rest, quantized, err := cutQuantization("config.json", []byte(config))
 		if err != nil || !quantized {

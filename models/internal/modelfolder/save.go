@@ -63,7 +63,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	}
 	names := y.Names.Writing(o.Layout.String())
 	entries := checkpoint.Entries(names, nn.Values(c.Model))
-	if isQuantized(c.Model) {
+	if nn.Quantized(c.Model) {
 		if config, err = describeQuantized(config, names, c, o.Layout); err != nil {
 			return err
 		}
