@@ -37,6 +37,7 @@ var halfModels = []struct {
 	f      func(x *Tensor, p []*Parameter) *Tensor
 }{
 	{"linear", []int{5, 40}, [][]int{{70, 40}, {70}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAct(x, p[0], p[1], ActGelu) }},
+	{"act linear", []int{5, 40}, [][]int{{70, 40}, {70}}, func(x *Tensor, p []*Parameter) *Tensor { return ActLinear(x, ActGelu, p[0], p[1], nil) }},
 	{"one row", []int{1, 600}, [][]int{{33, 600}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], p[1]) }},
 	{"many rows", []int{300, 24}, [][]int{{130, 24}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], nil) }},
 	{"matmul", []int{7, 24}, [][]int{{24, 50}}, func(x *Tensor, p []*Parameter) *Tensor { return MatMul(x, p[0]) }},

@@ -32,6 +32,7 @@ var mathModels = []struct {
 	f       func(x *Tensor, p []*Parameter) *Tensor
 }{
 	{"linear", true, true, false, []int{5, 70}, [][]int{{33, 70}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAct(x, p[0], p[1], ActGelu) }},
+	{"act linear", true, true, false, []int{5, 70}, [][]int{{33, 70}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return ActLinear(x, ActGelu, p[0], p[1], nil) }},
 	{"wide linear", true, true, false, []int{70, 400}, [][]int{{130, 400}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], nil) }},
 	{"linear add", true, true, false, []int{3, 24}, [][]int{{24, 24}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAdd(x, p[0], nil, x) }},
 	{"matmul", true, true, false, []int{7, 24}, [][]int{{24, 50}}, func(x *Tensor, p []*Parameter) *Tensor { return MatMul(x, p[0]) }},

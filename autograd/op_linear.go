@@ -31,23 +31,15 @@ func LinearAddScaled(x, w, b, residual, scale Operand) *Tensor {
 // linear returns residual + scale·act(x·wᵀ + b). A scale has no gradient here.
 func linear(name string, x, w, b Operand, act Activation, scale, residual Operand) *Tensor {
 	f := begin(name, x, w, b, scale, residual)
-	xs, ws := x.Shape(), w.Shape()
-	if len(xs) == 0 || len(ws) < 2 || xs[len(xs)-1] != elements(name, ws[1:]) {
-		shapePanic(name, "expected x [..., in] and w [out, in]", xs, ws)
-	}
-	out, in := ws[0], xs[len(xs)-1]
+	out, in := checkLinear(name, x, w, b)
+	xs := x.Shape()
 	m, _ := rows(xs)
 	checkActivation(name, act)
-	if given(b) && !equalShape(b.Shape(), []int{out}) {
-		shapePanic(name, "expected a bias [out]", ws, b.Shape())
-	}
 	if given(scale) && !equalShape(scale.Shape(), []int{out}) {
-		shapePanic(name, "expected a scale [out]", ws, scale.Shape())
+		shapePanic(name, "expected a scale [out]", w.Shape(), scale.Shape())
 	}
 	shape := append(cloneShape(xs[:len(xs)-1]), out)
-	if given(residual) && !equalShape(residual.Shape(), shape) {
-		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
-	}
+	checkResidual(name, shape, residual)
 
 	y, math := f.out(shape...), f.products(x, w)
 	if act == ActNone && f.again(y) {
@@ -74,6 +66,72 @@ func linear(name string, x, w, b Operand, act Activation, scale, residual Operan
 	}
 
 	return f.done(y, linearBack(math, x, w, b, residual, act, xv, wv, pre))
+}
+
+// checkLinear checks the operands of a linear layer and returns its sizes.
+func checkLinear(name string, x, w, b Operand) (out, in int) {
+	xs, ws := x.Shape(), w.Shape()
+	if len(xs) == 0 || len(ws) < 2 || xs[len(xs)-1] != elements(name, ws[1:]) {
+		shapePanic(name, "expected x [..., in] and w [out, in]", xs, ws)
+	}
+	if given(b) && !equalShape(b.Shape(), ws[:1]) {
+		shapePanic(name, "expected a bias [out]", ws, b.Shape())
+	}
+	return ws[0], xs[len(xs)-1]
+}
+
+func checkResidual(name string, shape []int, residual Operand) {
+	if given(residual) && !equalShape(residual.Shape(), shape) {
+		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
+	}
+}
+
+// ActLinear returns residual + act(x)·wᵀ + b with the bits of [LinearAdd] after [Activate]; residual may be nil. Backward computes
+// act(x) again from x, so that training keeps one value for each hidden one instead of two. act has no parameters; it is cheap
+// beside the product.
+func ActLinear(x *Tensor, act Activation, w, b, residual Operand) *Tensor {
+	const name = "act+linear"
+	checkActivation(name, act)
+	f := begin(name, x, w, b, residual)
+	out, in := checkLinear(name, x, w, b)
+	m, _ := rows(x.shape)
+	shape := append(cloneShape(x.shape[:len(x.shape)-1]), out)
+	checkResidual(name, shape, residual)
+	xv, wv, bv, y, math := f.values(x), f.values(w), f.values(b), f.out(shape...), f.products(x, w)
+	activate := func(t *Tape) simd.Matrix {
+		h := t.scratch(len(xv))
+		t.each(len(xv), act.Cost(), func(lo, hi int) { act.Apply(h[lo:hi], xv[lo:hi]) })
+		return simd.Matrix{Data: h, Stride: in}
+	}
+	if !f.again(y) {
+		f.flops = 2 * m * in * out
+		ep := &simd.Epilogue{Bias: bv}
+		if given(residual) {
+			ep.Residual, ep.ResidualStride = f.values(residual), out
+		}
+		h := activate(f.Tape)
+		math.Gemm(f.workers, m, out, in, h, simd.Matrix{Data: wv, Stride: in, Trans: true}, 0, y.data, out, ep)
+		f.recycle(h.Data)
+	}
+	return f.done(y, func(g *back) {
+		dy := simd.Matrix{Data: g.dy, Stride: out}
+		if given(residual) {
+			g.pass(residual)
+		}
+		if given(b) && g.wants(b) {
+			g.columnSums(g.sum(b), g.dy, m, out)
+		}
+		if g.wants(w) {
+			h := activate(g.Tape)
+			dw, beta := g.into(w)
+			math.Gemm(g.workers, out, in, m, simd.Matrix{Data: g.dy, Stride: out, Trans: true}, h, beta, dw, in, nil)
+			g.recycle(h.Data)
+		}
+		g.add(x, func(dx []float32) {
+			math.Gemm(g.workers, m, in, out, dy, simd.Matrix{Data: wv, Stride: in}, 0, dx, in, nil)
+			g.each(len(dx), act.Cost(), func(lo, hi int) { act.Grad(dx[lo:hi], xv[lo:hi], dx[lo:hi]) })
+		})
+	})
 }
 
 // linearBack is the backward step of a linear layer. pre holds the values before its activation.

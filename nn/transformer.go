@@ -38,6 +38,13 @@ func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 
 // forward is Forward of a branch with layer scale, or nil.
 func (m *MLP) forward(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
+	if m.activatesAgain(x.Tape()) {
+		h := m.FC1.Forward(x)
+		if residual == nil || scale == nil {
+			return autograd.ActLinear(h, m.Act, m.FC2.Weight, m.FC2.Bias, residual)
+		}
+		return autograd.AddScaled(residual, autograd.ActLinear(h, m.Act, m.FC2.Weight, m.FC2.Bias, nil), scale)
+	}
 	var h *autograd.Tensor
 	if m.Gated {
 		h = autograd.GatedProduct(m.FC1.Forward(x), m.Act, m.Order)
@@ -45,6 +52,12 @@ func (m *MLP) forward(x, residual *autograd.Tensor, scale *autograd.Parameter) *
 		h = m.FC1.ForwardAct(x, m.Act)
 	}
 	return m.out(h, residual, scale)
+}
+
+// activatesAgain reports whether training keeps the hidden values before the activation alone. Nothing may stand between the
+// activation and the product that takes it.
+func (m *MLP) activatesAgain(t *autograd.Tape) bool {
+	return !t.Inference() && m.Act != autograd.ActNone && !m.Gated && m.Norm == nil && m.Dropout == 0 && len(m.FC2.Adapter) == 0
 }
 
 // out projects hidden values, multiplies the result by the scale, and adds the residual, if there is one.
