@@ -130,10 +130,10 @@ func (m *Model) ForwardHeads(pixels *autograd.Tensor) (logits, distilled *autogr
 
 // Pooled maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
 // classifies. With a DistillationHead, or with DistillationPooling, it is the average of class token and distillation token, as in
-// timm. It panics as
-// [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured one.
+// timm. It panics as [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured one.
 func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
-	x := m.Encoder.First(pixels, m.pooled())
+	first := m.pooled()
+	x := m.Encoder.First(pixels, first)
 	patches := func() *autograd.Tensor { return autograd.Slice(x, 1, m.Encoder.Prefix(), x.Dim(1)) }
 	switch m.Config.Pooling {
 	case FlattenPooling:
@@ -152,7 +152,7 @@ func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 		}
 		return x
 	}
-	if x.Dim(1) == 2 {
+	if first == 2 {
 		return autograd.Scale(autograd.Add(token(x, 0), token(x, 1)), 0.5)
 	}
 	return token(x, 0)
