@@ -40,7 +40,7 @@ func modelOf(parts any, workers **simd.Workers, math *simd.Math, save func(dir s
 	}
 }
 
-// accuracyOf returns the field of a classifier that has this method.
+// accuracyOf returns the accuracy of a classifier with this method Evaluate.
 func accuracyOf(evaluate func(ctx context.Context, images vision.Dataset) (*metrics.Confusion, error)) func(context.Context, vision.Dataset) (float64, error) {
 	return func(ctx context.Context, images vision.Dataset) (float64, error) {
 		confusion, err := evaluate(ctx, images)
@@ -115,7 +115,7 @@ func open(ctx context.Context, name string, c *console.Console) (*model, error) 
 		if data, err := os.ReadFile(filepath.Join(path, "config.json")); err == nil && json.Unmarshal(data, &config) == nil && config.ModelType != "" {
 			f := openers[models.PackageFor(config.ModelType)]
 			if f == nil {
-				return nil, fmt.Errorf("%s: config.json: model_type: expected one that a model has, found %q", path, config.ModelType)
+				return nil, fmt.Errorf("%s: config.json: model_type: expected that of a supported model, found %q", path, config.ModelType)
 			}
 			return f(path, o)
 		}

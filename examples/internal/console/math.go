@@ -35,7 +35,8 @@ func (f *MathFlag) Set(name string) (err error) {
 	return err
 }
 
-// Choose sets the mode of a model to that of the flag, if it was given. It prints the mode, unless that is strict and not asked for.
+// Choose sets the mode of a model to that of the flag, if it was given. It prints the mode, unless that is strict and was not
+// asked for.
 func (f *MathFlag) Choose(model *simd.Math, c *Console) {
 	if !f.given {
 		c.Math(*model)
