@@ -54,11 +54,12 @@ type Conv2dOptions struct {
 // scale, and each image has one, computed at each call. With 1×1 filters and no padding, each pixel has a scale, as each row of a
 // [Linear] has. Depthwise convolutions and smaller ones are Strict in every mode. Winograd's algorithm is used in Strict alone.
 //
-// In BF16, gradients of such convolutions are Strict too, apart from these, for results of more than 128 positions:
+// In BF16, two gradients of such convolutions are in BF16 too, where a result has more than 128 positions. All others are
+// Strict.
 //
-//   - that of x, without a stride and with padding within the filters' reach, where the convolution of the result's gradient,
-//     in and out exchanged, meets the rule above: it has that arithmetic;
-//   - that of the w of a 1×1 convolution without stride and padding: sums of the products of images, by [simd.Math.Gemm].
+//   - That of x, without a stride and with padding of at most dilation·(kernel-1), where the convolution of the result's
+//     gradient, in and out exchanged, meets the rule above. It has that arithmetic.
+//   - That of the w of a 1×1 convolution without stride and padding. It sums the products of images, by [simd.Math.Gemm].
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {

@@ -140,7 +140,7 @@ func (g *convShape) turn(t *Tape, dst, w []float32, kys, kxs []int) {
 
 // weightGrad computes dw = Σ dy·colᵀ + beta·dw. K runs over the positions of the images in order, in blocks of 256
 // of one image, or of as many whole images as have 256 positions. The product gathers col from planes, transposed. That of
-// a 1×1 convolution is in the arithmetic m.
+// a 1×1 convolution with more than 128 positions is in the arithmetic m.
 func (g *convShape) weightGrad(t *Tape, m simd.Math, dw []float32, beta float32, x, dy []float32) {
 	positions := g.positions()
 	switch {

@@ -5,8 +5,8 @@ import "github.com/fovea-ml/fovea/simd"
 // In BF16 and Int8 a convolution is a sliding over planes of words: a word holds two or four neighboring channels of one pixel
 // (see simd.Math.PackPixels). K runs over (word, tap), in blocks of whole words. The rest is as in Strict.
 
-// A convolution follows the tape's arithmetic where its products take longer than to pack its pixels. The rule knows the shape of
-// a group alone. Times of one core of a Zen 4, divided by those of Strict:
+// A convolution follows the tape's arithmetic where faster products save more time than packing the pixels takes. The rule knows
+// the shape of a group alone. Times of one core of a Zen 4, divided by those of Strict:
 //
 //   - pixelsLeast channels in and out. With fewer, words are half empty.
 //   - Filters of one pixel have the fewest products for a pixel: tapLeast channels in, and tapWeights weights. For channels in

@@ -86,9 +86,9 @@ func checkResidual(name string, shape []int, residual Operand) {
 	}
 }
 
-// ActLinear returns residual + act(x)·wᵀ + b with the bits of [LinearAdd] after [Activate]; residual may be nil. Backward computes
-// act(x) again from x, so that training keeps one value for each hidden one instead of two. act has no parameters; it is cheap
-// beside the product.
+// ActLinear returns residual + act(x)·wᵀ + b, with the bits of [LinearAdd] after [Activate]. x, w and b are those of [Linear],
+// residual has the shape of the result; b and residual may be nil. Backward computes act(x) again, so that training keeps x
+// alone. It panics with a [UseError] if act is unknown.
 func ActLinear(x *Tensor, act Activation, w, b, residual Operand) *Tensor {
 	const name = "act+linear"
 	checkActivation(name, act)

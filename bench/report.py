@@ -7,7 +7,7 @@ Each row is a case on a number of threads, with the minimum and the median of ea
 - % of limit: ours and the best peer's, by the minimum. The limit is a loop on registers of the instruction that multiplies in
   this arithmetic, timed in the same run. A product of few rows is bound by reading its weights instead: its limit is a loop that
   only reads. Both shares count the operations of the whole graph. Where cases.first_token is true, Fovea computes about 7 % fewer,
-  and the peers compute all of them: our share there is above what our kernels reach, and the ratio has that gain in it
+  and the peers compute all of them: our share there is above what our kernels reach, and the ratio includes that gain
 - MB: the peak resident memory of our process and of the best peer's
 - kB: what a run of ours allocates
 

@@ -14,8 +14,9 @@ import (
 //	Weight ← Weight·Norm.Weight/√(Variance+Eps)
 //	Bias   ← (Bias-Mean)·Norm.Weight/√(Variance+Eps) + Norm.Bias
 //
-// Each value is computed in float64 and rounded once. A weight of integers keeps them: their scales are multiplied. A convolution without a bias gets one. The caller leaves out the
-// normalization from then on. The convolution must not be used elsewhere, and nothing may read it meanwhile.
+// Each value is computed in float64 and rounded once. A weight of integers keeps them: their scales are multiplied. A
+// convolution without a bias gets one. The caller leaves out the normalization from then on. The convolution must not be used
+// elsewhere, and nothing may read it meanwhile.
 //
 // An activation that follows the normalization becomes the convolution's Act after folding:
 //

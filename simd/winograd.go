@@ -37,8 +37,8 @@ const winogradPlanes = 16
 //
 // Each sum is rounded to float32. A sum over channels has the order of [Gemm], with chains of 16 and blocks of 128. So results
 // have the same bits on every instruction set and number of threads, and in any batch. They are not those of the
-// definition: the rms error against float64 is .71 to 1.00 times that of PyTorch's contiguous convolution. A pixel that is not finite makes all
-// results of its tiles NaN.
+// definition: the rms error against float64 is .71 to 1.00 times that of PyTorch's contiguous convolution. A pixel that is
+// not finite makes all results of its tiles NaN.
 //
 // src is [images, In, Height, Width], weights has s.Weights() elements, and dst is [images, Out, Rows, Columns]. The
 // result is added to dst if add is set. ep lists the steps that follow, or is nil. Its Residual and Pre have the layout of

@@ -18,13 +18,13 @@
 //
 // Quantize changes the weights of linear layers ([nn.Linear]) and convolutions ([nn.Conv2d]) alone. Embeddings,
 // normalizations, biases, position tables, projections of patches, and transposed and deformable convolutions stay as they
-// are, and their products are Strict. So do the convolution that says where a deformable one reads, and the two of an
-// [nn.RepConv]: it multiplies their sum, whose numbers are not those integers. A weight that is also an embedding (tied
-// weights) stays too. [Tables] stores embeddings in bfloat16.
+// are, and their products are Strict. So does the convolution that says where a deformable one reads. So do the two of an
+// [nn.RepConv], which multiplies the sum of their weights: it has other numbers than their integers. A weight that is also an
+// embedding (tied weights) stays too. [Tables] stores embeddings in bfloat16.
 //
 // Inference folds a batch normalization into the convolution before it ([nn.ConvNorm]): it multiplies each filter by a number.
-// That changes the scale of the filter, not its integers, so Int8 multiplies the integers that are stored. A filter of
-// bfloat16 is rounded again when it is folded.
+// That changes the scale of the filter, not its integers, so Int8 multiplies the integers that are stored. A folded filter of
+// bfloat16 is rounded again.
 //
 // Each weight keeps its products in the arithmetic of its type, by [autograd.Parameter.LimitMath]: integers in Int8,
 // bfloat16 in BF16, float32 in Strict. The Math of the model or tape allows it: while that is Strict, a quantized model
@@ -48,8 +48,9 @@
 //	Int8, at least 64         0.41 MB   42.21   59.72   43.05   60.88       96.81   98.07
 //	All                       0.28 MB   42.20   59.71   43.01   60.24       92.62   97.80
 //
-// The two rows before the last are Blocks, but Int8 for all convolutions whose sums have so many products. By labels,
-// Blocks is within 0.1 point of float32. The last columns have no labels: they say how far detections move, not how good they are.
+// Sizes are those of the network for cells, of three classes. The two rows before the last are Blocks, but Int8 for all
+// convolutions whose sums have so many products. By labels, Blocks is within 0.1 point of float32. The last columns have no
+// labels: they say how far detections move, not how good they are.
 //
 // # Files
 //
