@@ -48,7 +48,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Data, "data", "", "compare the accuracy of a classifier on the images of a `folder` with one sub-folder for each class")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
-	if err := console.ParseFlags(f, args, stdout, "Converts a model's weights to integers: quantize -model MODEL -out DIR [flags]"); err != nil {
+	if err := console.ParseFlags(f, args, stdout, "Converts a model's weights to integers or bfloat16: quantize -model MODEL -out DIR [flags]"); err != nil {
 		return s, err
 	}
 	_, pattern := path.Match(s.Keep, "")

@@ -17,8 +17,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestQuantizedFastestDet converts the trained model by the rule Blocks. Against what float32 finds in photographs, the average
-// precision misses 100 points by at most half a point. The saved folder gives the same bits.
+// TestQuantizedFastestDet converts the trained model by the rule Blocks. Against what float32 finds in photographs, its AP50 is at
+// least 99.5 points. The saved folder gives the same bits.
 func TestQuantizedFastestDet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the portable kernels take seconds")
