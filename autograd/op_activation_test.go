@@ -135,4 +135,7 @@ func TestLinear(t *testing.T) {
 	checkOp(t, activationGoldens, "linearadd/", func(c *opCase) []*Tensor {
 		return []*Tensor{LinearAdd(c.Var("x"), c.Param("w"), c.Var("b"), c.Var("r"))}
 	})
+	checkOp(t, activationGoldens, "actlinear/", func(c *opCase) []*Tensor {
+		return []*Tensor{ActLinear(c.Var("x"), ActGelu, c.Param("w"), c.Param("b"), c.Var("r"))}
+	})
 }

@@ -57,7 +57,7 @@ func (m *MLP) forward(x, residual *autograd.Tensor, scale *autograd.Parameter) *
 // activatesAgain reports whether training keeps the hidden values before the activation alone. Nothing may stand between the
 // activation and the product that takes it.
 func (m *MLP) activatesAgain(t *autograd.Tape) bool {
-	return !t.Inference() && m.Act != autograd.ActNone && !m.Gated && m.Norm == nil && m.Dropout == 0 && len(m.FC2.Adapter) == 0
+	return !t.Inference() && m.Act != autograd.ActNone && !m.Gated && m.Norm == nil && (m.Dropout == 0 || !t.Training()) && len(m.FC2.Adapter) == 0
 }
 
 // out projects hidden values, multiplies the result by the scale, and adds the residual, if there is one.

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -119,14 +119,15 @@ func open(ctx context.Context, name string, c *console.Console) (*model, error) 
 			}
 			return f(path, o)
 		}
-		var first error
+		var failed []error
 		for _, pkg := range []string{"models/vit", "models/detect", "models/backbone"} {
 			m, err := openers[pkg](path, o)
 			if err == nil {
 				return m, nil
 			}
-			first = cmp.Or(first, err)
+			failed = append(failed, err)
 		}
-		return nil, first
+		return nil, fmt.Errorf("%s: expected weights of a Vision Transformer, a detector or a network of convolutions, since no config.json "+
+			"has a model_type; none of them fits:\n%w", path, errors.Join(failed...))
 	})
 }

@@ -43,9 +43,9 @@ type Model struct {
 	// Workers runs Detect in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 	// Math is the arithmetic of matrix products, as autograd.Options describes it: [simd.Strict] after New and Load, or
-	// [simd.Int8] after Load of a quantized folder. Small networks lose objects in Int8: of 96 that FastestDet finds on nine
-	// photographs with a score above .3, it finds 94 again in BF16, and 88 in Int8. A layer whose weight has a limit
-	// (autograd.Parameter.LimitMath) stays more precise: package nn/quant sets it by rule.
+	// [simd.Int8] after Load of a quantized folder. Small networks lose objects in Int8: package
+	// nn/quant has figures of FastestDet. A layer whose weight has a limit (autograd.Parameter.LimitMath) stays more precise:
+	// package nn/quant sets it by rule.
 	Math simd.Math
 
 	runner   *run.Runner

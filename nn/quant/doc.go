@@ -50,7 +50,8 @@
 //
 // Sizes are those of the network for cells, of three classes. The two rows before the last are Blocks, but Int8 for all
 // convolutions whose sums have so many products. By labels, Blocks is within 0.1 point of float32. The last columns have no
-// labels: they say how far detections move, not how good they are.
+// labels: they say how far detections move, not how good they are. Networks with wider convolutions, where Blocks chooses
+// Int8, were not measured: compare your model's results before and after.
 //
 // # Files
 //

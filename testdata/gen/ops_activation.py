@@ -25,4 +25,8 @@ for tag, lead, i, o in [("odd", (3, 5), 7, 11), ("row", (1,), 33, 17), ("one", (
     c.add(f"linearnobias/{tag}", lambda x, w: F.linear(x, w), x=x, w=w)
     c.add(f"lineargelu/{tag}", lambda x, w, b: F.gelu(F.linear(x, w, b)), x=x, w=w, b=b)
     c.add(f"linearadd/{tag}", lambda x, w, b, r: r + F.linear(x, w, b), x=x, w=w, b=b, r=r)
+
+for tag, lead, i, o in [("odd", (3, 5), 7, 11), ("row", (1,), 33, 17), ("empty", (0, 4), 5, 6)]:
+    x, w, b, r = c.normal(*lead, i), c.normal(o, i), c.normal(o), c.normal(*lead, o)
+    c.add(f"actlinear/{tag}", lambda x, w, b, r: r + F.linear(F.gelu(x), w, b), x=x, w=w, b=b, r=r)
 c.write()
