@@ -23,14 +23,9 @@ import sys
 import tempfile
 import time
 
+from resident import peak
+
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-
-
-def peak():
-    """Returns the peak resident memory (VmHWM) in bytes."""
-    for line in open("/proc/self/status"):
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) << 10
 
 
 def peer(how, folder, threads):
@@ -51,7 +46,7 @@ def peer(how, folder, threads):
     dtype = dtype if dtype == "auto" else getattr(torch, dtype)
     config = transformers.ViTConfig.from_pretrained(folder)
     architecture = transformers.ViTForImageClassification  # import it before the time starts
-    before = peak()
+    before = 1e6 * peak()
     start = time.perf_counter()
     if way == "pretrained":
         model = architecture.from_pretrained(folder, dtype=dtype)
@@ -66,7 +61,7 @@ def peer(how, folder, threads):
     with torch.inference_mode():
         logits = model(pixels.to(next(model.parameters()).dtype)).logits
     took = time.perf_counter() - start
-    print(json.dumps({"first": 1e3 * took, "peak": peak(), "base": before, "logits": logits[0, :3].float().tolist()}))
+    print(json.dumps({"first": 1e3 * took, "peak": 1e6 * peak(), "base": before, "logits": logits[0, :3].float().tolist()}))
 
 
 def renamed(weights, wanted):

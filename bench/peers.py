@@ -23,11 +23,12 @@ The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N",
 
 import json
 import os
-import resource
 import sys
 import threading
 import time
 import warnings
+
+from resident import peak
 
 
 def callers(run, n, seconds):
@@ -55,9 +56,8 @@ def callers(run, n, seconds):
     for t in threads:
         t.join()
     every = sorted(1e3 * t for own in times for t in own)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     return json.dumps({"callers": n, "per_second": len(every) / max(took), "p50_ms": every[len(every) // 2], "p99_ms": every[len(every) * 99 // 100],
-                       "max_ms": every[-1], "threads": count, "memory_mb": memory})
+                       "max_ms": every[-1], "threads": count, "memory_mb": peak()})
 
 
 def shortest(run, n):
@@ -93,7 +93,7 @@ def main(engine):
                 elif request == "precision":
                     answer = precision()
                 elif request == "memory":
-                    answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+                    answer = peak()
                 else:
                     answer = f"error unknown request {request}"
             except Exception as e:  # an engine's own reasons: operations, versions, a missing package

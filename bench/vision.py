@@ -30,6 +30,7 @@ import tempfile
 import time
 
 from ours import Worker, root
+from resident import peak
 
 shared = os.path.join(root, "..", "shared", "data")
 
@@ -57,14 +58,6 @@ def tensor(path, mode, out):
     a *= 1 / (255 * std)
     a -= mean / std
     out[...] = a.transpose(2, 0, 1)
-
-
-def peak():
-    """Returns the peak resident memory of this process in MB. (getrusage would include the parent process before fork.)"""
-    for line in open("/proc/self/status"):
-        if line.startswith("VmHWM:"):
-            return float(line.split()[1]) * 1024 / 1e6
-    return 0.0
 
 
 def share(task):

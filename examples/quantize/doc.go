@@ -17,7 +17,8 @@
 // prints the accuracy before and after.
 //
 // The folder has the layout of transformers with the library compressed-tensors (int-quantized). The other programs load it
-// as they load any folder. transformers does not load one with convolutions of integers.
+// as they load any folder. One with convolutions of integers has a format of its own (int-quantized-conv), which transformers does
+// not load.
 //
 // -json prints one JSON value:
 //
