@@ -70,18 +70,21 @@ func TestAddScaled(t *testing.T) {
 	expectShapePanic(t, "add scaled", func() { AddScaled(x, x, tape.Full(1, 2)) })
 }
 
+// normalParameter returns a parameter of normal numbers.
+func normalParameter(rng *rand.Rand, shape ...int) *Parameter {
+	p := NewParameter(shape...)
+	p.Update(func(v []float32) {
+		for i := range v {
+			v[i] = float32(rng.NormFloat64())
+		}
+	})
+	return p
+}
+
 // TestLinearAddScaled expects the bits of AddScaled after Linear, with and without gradients.
 func TestLinearAddScaled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	parameter := func(shape ...int) *Parameter {
-		p := NewParameter(shape...)
-		p.Update(func(v []float32) {
-			for i := range v {
-				v[i] = float32(rng.NormFloat64())
-			}
-		})
-		return p
-	}
+	parameter := func(shape ...int) *Parameter { return normalParameter(rng, shape...) }
 	for _, s := range [][3]int{{1, 5, 7}, {0, 3, 4}, {2, 0, 3}, {37, 64, 33}, {64, 400, 130}} {
 		x, w, b, residual, scale := parameter(s[0], s[1]), parameter(s[2], s[1]), parameter(s[2]), parameter(s[0], s[2]), parameter(s[2])
 		for _, bias := range []Operand{b, nil} {

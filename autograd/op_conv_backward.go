@@ -34,8 +34,7 @@ func (g *convShape) inputGrad(t *Tape, m simd.Math, dx []float32, beta float32, 
 		return
 	}
 	if turned := g.turned(); turned.winograd() {
-		weight := t.scratch(len(w))
-		g.turn(t, weight, w, []int{2, 1, 0}, []int{2, 1, 0})
+		weight := g.halfTurn(t, w)
 		turned.winogradForward(t, dx, beta, dy, convWeight{values: weight}, convEnd{})
 		t.recycle(weight)
 		return
@@ -77,12 +76,20 @@ func (g *convShape) turnsPixels(m simd.Math) bool {
 
 // pixelsInputGrad is inputGrad in the arithmetic m: the convolution of dy with the filters turned by half a turn.
 func (g *convShape) pixelsInputGrad(t *Tape, m simd.Math, dx []float32, beta float32, dy, w []float32) {
-	weight, dst := t.scratch(len(w)), dx
+	weight, dst := g.halfTurn(t, w), dx
 	defer t.recycle(weight)
 	if beta != 0 {
 		dst = t.scratch(len(dx))
 		defer t.recycle(dst)
 	}
+	g.turned().pixelsForward(t, dst, dy, convWeight{values: weight}, m, convEnd{})
+	if beta != 0 {
+		t.each(len(dx), 1, func(lo, hi int) { simd.Add(dx[lo:hi], dx[lo:hi], dst[lo:hi]) })
+	}
+}
+
+// halfTurn returns the weights that belong to turned, in scratch: filters turned by half a turn, in and out exchanged.
+func (g *convShape) halfTurn(t *Tape, w []float32) []float32 {
 	kys, kxs := make([]int, g.kh), make([]int, g.kw)
 	for i := range kys {
 		kys[i] = g.kh - 1 - i
@@ -90,13 +97,11 @@ func (g *convShape) pixelsInputGrad(t *Tape, m simd.Math, dx []float32, beta flo
 	for i := range kxs {
 		kxs[i] = g.kw - 1 - i
 	}
+	turned := t.scratch(len(w))
 	for k := range g.groups {
-		g.turn(t, g.weight(weight, k), g.weight(w, k), kys, kxs)
+		g.turn(t, g.weight(turned, k), g.weight(w, k), kys, kxs)
 	}
-	g.turned().pixelsForward(t, dst, dy, convWeight{values: weight}, m, convEnd{})
-	if beta != 0 {
-		t.each(len(dx), 1, func(lo, hi int) { simd.Add(dx[lo:hi], dx[lo:hi], dst[lo:hi]) })
-	}
+	return turned
 }
 
 // phaseAxis is the axis along which pixels r, r+stride, … see outputs, and the taps through which they do.

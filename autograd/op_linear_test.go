@@ -11,15 +11,7 @@ import (
 // TestActLinear expects the bits of Activate and LinearAdd, forward and backward, in every arithmetic that trains, and less memory.
 func TestActLinear(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	parameter := func(shape ...int) *Parameter {
-		p := NewParameter(shape...)
-		p.Update(func(v []float32) {
-			for i := range v {
-				v[i] = float32(rng.NormFloat64())
-			}
-		})
-		return p
-	}
+	parameter := func(shape ...int) *Parameter { return normalParameter(rng, shape...) }
 	for _, s := range [][3]int{{1, 5, 7}, {0, 3, 4}, {37, 64, 33}, {64, 400, 130}} {
 		m, in, out := s[0], s[1], s[2]
 		x, w, b, residual := parameter(m, in), parameter(out, in), parameter(out), parameter(m, out)

@@ -94,9 +94,10 @@ type AttentionInput struct {
 	Starts       []int
 	MemoryStarts []int
 	// First, if not 0, is how many tokens of each sequence are wanted, the first ones: the result is [n, First, width], with the
-	// bits that they have in the whole, but for dropout in training. The others serve as keys and values. A Residual has that shape, and Maps have as many
-	// queries; a Bias is that of all queries. It is for self-attention with a fused projection: beside a Memory, a Cache, Starts,
-	// Causal or separate layers it is an autograd.UseError. Above length it is an autograd.ShapeError.
+	// bits that they have in the whole, but for dropout in training. The others serve as keys and values. A Residual has that
+	// shape, and Maps have as many queries; a Bias is that of all queries. It is for self-attention with a fused projection:
+	// beside a Memory, a Cache, Starts, Causal or separate layers it is an autograd.UseError. Above length it is an
+	// autograd.ShapeError.
 	First int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
 	// a Memory. The heads of a block with several branches (BlockConfig.Branches) are those of all of them, in order.

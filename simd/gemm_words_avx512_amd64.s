@@ -29172,8 +29172,8 @@ loop:
 	BYTE $0x62; BYTE $0xf2; BYTE $0x67; BYTE $0x48; BYTE $0x72; BYTE $0xe9; // vcvtne2ps2bf16 zmm5, zmm3, zmm1
 	VPERMW Z5, Z31, Z5
 	VMOVUPS Z5, 64(DI)
-	ADDQ $16, R9
 	ADDQ $128, DI
+	ADDQ $16, R9
 	DECQ DX
 	JNE loop
 	VZEROUPPER

@@ -10,6 +10,7 @@ import (
 	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/run"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train/contrast"
 )
@@ -73,6 +74,28 @@ func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words []
 		maps[t] = h
 	}
 	return maps
+}
+
+// tokens returns what the last block gets, [n, 1+patches, width].
+func (v *VisionTransformer) tokens(pixels *autograd.Tensor) *autograd.Tensor {
+	blocks := v.Encoder.Blocks
+	return blocks[:len(blocks)-1].Forward(v.Encoder.Embed(whole(pixels, v.patch)), nn.AttentionInput{})
+}
+
+func (v *VisionTransformer) last() *nn.Block { return v.Encoder.Blocks[len(v.Encoder.Blocks)-1] }
+
+// attend returns what the class token attends to in the last block, [n, width], of queries, keys and values.
+func (v *VisionTransformer) attend(qkv *autograd.Tensor) *autograd.Tensor {
+	a := v.last().Attention
+	width := qkv.Dim(2) / 3
+	y := autograd.Attention(autograd.Columns{Of: autograd.Slice(qkv, 1, 0, 1)}, autograd.Columns{Of: qkv, From: width},
+		autograd.Columns{Of: qkv, From: 2 * width}, autograd.AttentionOptions{Heads: a.Heads, HeadDim: width / a.Heads, Dropout: a.Dropout})
+	return autograd.Reshape(y, y.Dim(0), width)
+}
+
+// finish is the rest of the last block and the norm after it, for class tokens, [n, width], and what they attend to.
+func (v *VisionTransformer) finish(class, attended *autograd.Tensor) *autograd.Tensor {
+	return v.Encoder.Norm.Forward(finish(v.last(), class, attended))
 }
 
 // attentionGradients returns the gradient of the similarity to each text with respect to the class token's attention

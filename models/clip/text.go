@@ -118,6 +118,12 @@ func (x *TextTransformer) finish(h *autograd.Tensor, starts, ends []int) *autogr
 	return x.Norm.Forward(finish(last, autograd.GatherRows(h, ends), attended))
 }
 
+// finish is a block from the projection of its attention on, for some of its tokens.
+func finish(b *nn.Block, x, attended *autograd.Tensor) *autograd.Tensor {
+	x = b.Attention.Proj.ForwardAdd(attended, x)
+	return b.MLP.Forward(b.Norm2.Forward(x), x)
+}
+
 // end returns the place of the token whose features are taken (CLIPTextModel.forward in modeling_clip.py).
 func (x *TextTransformer) end(text []int) int {
 	if x.eos == LargestID {

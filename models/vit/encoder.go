@@ -164,10 +164,10 @@ func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return e.First(pixels, 0)
 }
 
-// First is Forward for the first n tokens of each image, [n images, n, width], such as the class token: they have the bits that
-// they have in the result of Forward, but for dropout in training. Of the others, the last block computes keys and values alone, which saves 6 to 7 % of
-// the operations of twelve blocks. With n = 0 it is Forward. It panics as Forward does, and with an autograd.ShapeError when an
-// image has fewer tokens.
+// First is Forward for the first n tokens of each image, [images, n, width], such as the class token: they have the bits that
+// they have in the result of Forward, but for dropout in training. Of the others, the last block computes keys and values
+// alone, which saves 6 to 7 % of the operations of twelve blocks. With n = 0 it is Forward. It panics as Forward does, and with
+// an autograd.ShapeError when an image has fewer tokens.
 func (e *Encoder) First(pixels *autograd.Tensor, n int) *autograd.Tensor {
 	x, places := e.embed(pixels)
 	return e.encode(x, e.size(pixels), places, n)

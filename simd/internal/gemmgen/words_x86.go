@@ -63,14 +63,6 @@ func bf16Panel512(a *asm.Text) {
 	a.Op("VMOVUPS pairs512<>(SB), Z31")
 	a.Op("VPXORD Z2, Z2, Z2")
 	a.Op("VPXORD Z3, Z3, Z3")
-	words := func() {
-		for v := range 2 {
-			bf16Pair(a, 4+v, 2+v, v)
-			a.Op("VPERMW Z%d, Z31, Z%[1]d", 4+v)
-			a.Op("VMOVUPS Z%d, %d(DI)", 4+v, 64*v)
-		}
-		a.Op("ADDQ $128, DI")
-	}
 	a.Op("SUBQ $2, DX")
 	a.Op("JLT rest")
 	a.Label("loop")
@@ -78,7 +70,7 @@ func bf16Panel512(a *asm.Text) {
 	a.Op("VMOVUPS.Z 64(SI), K2, Z1")
 	a.Op("VMOVUPS.Z (SI)(R8*1), K1, Z2")
 	a.Op("VMOVUPS.Z 64(SI)(R8*1), K2, Z3")
-	words()
+	bf16PanelWords(a)
 	a.Op("LEAQ (SI)(R8*2), SI")
 	a.Op("SUBQ $2, DX")
 	a.Op("JGE loop")
@@ -89,7 +81,7 @@ func bf16Panel512(a *asm.Text) {
 	a.Op("VMOVUPS.Z 64(SI), K2, Z1")
 	a.Op("VPXORD Z2, Z2, Z2")
 	a.Op("VPXORD Z3, Z3, Z3")
-	words()
+	bf16PanelWords(a)
 	a.Label("done")
 	a.Op("VZEROUPPER")
 	a.Op("RET")
@@ -222,6 +214,16 @@ func int8Pixels512(a *asm.Text) {
 	a.Op("RET")
 }
 
+// bf16PanelWords stores a line of a panel: words of the numbers in Z0 and Z1, and of those in Z2 and Z3.
+func bf16PanelWords(a *asm.Text) {
+	for v := range 2 {
+		bf16Pair(a, 4+v, 2+v, v)
+		a.Op("VPERMW Z%d, Z31, Z%[1]d", 4+v)
+		a.Op("VMOVUPS Z%d, %d(DI)", 4+v, 64*v)
+	}
+	a.Op("ADDQ $128, DI")
+}
+
 // bf16Planes512 makes a panel of the rows of channels.
 func bf16Planes512(a *asm.Text) {
 	a.Func("bf16Planes512", "(dst *float32, rows **float32, at, words, cols int)", 0, 40,
@@ -241,13 +243,8 @@ func bf16Planes512(a *asm.Text) {
 	a.Op("VMOVUPS.Z 64(SI)(R10*1), K2, Z1")
 	a.Op("VMOVUPS.Z (R8)(R10*1), K1, Z2")
 	a.Op("VMOVUPS.Z 64(R8)(R10*1), K2, Z3")
-	for v := range 2 {
-		bf16Pair(a, 4+v, 2+v, v)
-		a.Op("VPERMW Z%d, Z31, Z%[1]d", 4+v)
-		a.Op("VMOVUPS Z%d, %d(DI)", 4+v, 64*v)
-	}
+	bf16PanelWords(a)
 	a.Op("ADDQ $16, R9")
-	a.Op("ADDQ $128, DI")
 	a.Op("DECQ DX")
 	a.Op("JNE loop")
 	a.Op("VZEROUPPER")
