@@ -112,21 +112,21 @@ def weights(case):
     return 0
 
 
-def first_token(case):
-    """Reports whether the result of a case depends on the class token alone, of a Vision Transformer.
+def one_token(case):
+    """Reports whether the result of a case depends on one token of a transformer: the class token, or CLIP's end token.
 
-    Fovea then computes the last block for that token: keys and values need all tokens; queries, attention, the projection and the
-    MLP do not. That is about 7 % of the operations of twelve blocks. The peers run the graph as their libraries write it.
+    Fovea then computes the last block for that token: keys and values need all tokens; attention, the projection and the MLP do
+    not. That is 6 to 7 % of the operations of twelve blocks. The peers run the graph as their libraries write it.
     """
     name, kind, _ = split(case)
-    return kind in ("vit", "train") or name.startswith("clip:image")
+    return kind in ("vit", "train") or name.startswith(("clip:image", "clip:text"))
 
 
 @functools.cache
 def operations(name):
     """Returns the floating-point operations of a case, a product and its addition being two; 0 if they are unknown.
 
-    They are those of the whole graph, also where first_token is true and Fovea leaves some out. PyTorch counts its matrix
+    They are those of the whole graph, also where one_token is true and Fovea leaves some out. PyTorch counts its matrix
     products, convolutions and attentions, backward included. It does not count elementwise operations, norms, or an LSTM.
     """
     kind, *args = name.split(":")
