@@ -92,8 +92,12 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 					g.fetchNext(&b, o.b, p0, k0+kc)
 					b.after = g.panelAfter(i0, p0, k0+kc)
 				}
-				ep := g.multiply(t, o, a.from(r0-i0), b, add, last, kc, r0, r1, p, q)
-				if integers && (last || (k0+kc)%segment == 0) {
+				var quant *quantized
+				if integers && last && kept == nil {
+					quant = g.quantOf(s)
+				}
+				ep, scaled := g.multiply(t, o, quant, a.from(r0-i0), b, add, last, kc, r0, r1, p, q)
+				if integers && !scaled && (last || (k0+kc)%segment == 0) {
 					g.scaleSums(g.quantOf(s), k0/segment, o, r0, r1, p*nr, min(q*nr, g.n), kept, i0, j0, j1)
 				}
 				if g.hasEp && last && !ep.empty() {
@@ -114,17 +118,19 @@ const linesMost = 112
 
 // multiply multiplies rows r0 to r1 by panels p0 to p1 of a slab of kc, one panel after the other; for few rows,
 // several side by side. A panel stays in the nearest cache while the tiles of A pass by. A call of the kernel
-// adds one K block; with add, the first block is added to C too. multiply returns the steps of the epilogue that are left
-// after the last slab.
-func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, last bool, kc, r0, r1, p0, p1 int) *Epilogue {
+// adds one K block; with add, the first block is added to C too. quant, unless nil, has the scales of integers that tiles may
+// apply to their sums. multiply returns the steps of the epilogue that are left after the last slab, and whether tiles have
+// scaled integers.
+func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, quant *quantized, a aSlab, b bSlab, add, last bool, kc, r0, r1, p0, p1 int) (left *Epilogue, scaled bool) {
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
 	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1 || !kern.rows) { // a packed row is row-major
 		wide = kern.panels[r1-r0]
 	}
-	integers := g.word != nil && g.word.integers // scaled first
-	ends := kern.ends && !integers && g.hasEp && last && wide == 1 && a.acs == 4 && b.format == FormatF32
+	integers := g.word != nil && g.word.integers
+	todo := quant != nil || g.hasEp && !integers // integers must be scaled first
+	ends := kern.ends && todo && last && wide == 1 && a.acs == 4 && b.format == FormatF32
 	t.brs, t.bps, t.format = b.brs, b.bps, b.format
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
@@ -182,9 +188,9 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 				if lines {
 					t.ahead, t.atiles = ahead+uintptr(k*t.brs+from*t.k/4*t.afour), 0
 				}
-				t.bias, t.scale, t.residual = nil, nil, nil
+				t.bias, t.scale, t.residual, t.rowScales = nil, nil, nil, 0
 				if ends && k+t.k == kc {
-					g.endTiles(t, r0+r, p*nr)
+					g.endTiles(t, quant, r0+r, p*nr)
 				}
 				kern.multiply(t)
 			}
@@ -192,13 +198,18 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 		}
 	}
 	if ends {
-		return &g.rest
+		return &g.rest, integers
 	}
-	return &g.ep
+	return &g.ep, false
 }
 
-// endTiles has tiles that begin at row i and column j of C do the steps of the epilogue that are not in g.rest.
-func (g *gemmRun) endTiles(t *gemmTile, i, j int) {
+// endTiles has tiles that begin at row i and column j of C scale integers and do the steps of the epilogue that are not in
+// g.rest.
+func (g *gemmRun) endTiles(t *gemmTile, quant *quantized, i, j int) {
+	if quant != nil {
+		t.rowScales, t.rowLess = uintptr(unsafe.Pointer(&quant.rows[i])), uintptr(unsafe.Pointer(&quant.sums[i]))
+		t.colScales = unsafe.Pointer(&quant.cols[j])
+	}
 	if g.ep.Bias != nil {
 		t.bias = unsafe.Pointer(&g.ep.Bias[j])
 	}

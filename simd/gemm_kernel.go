@@ -44,8 +44,8 @@ type gemmKernel struct {
 	// few, which may be nil, computes a few rows of C without packing anything. C already holds beta·C.
 	few func(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int)
 
-	// ends says that multiply ends with t.bias, t.scale and t.residual, for one panel of float32 or of words and an A with
-	// rows in memory order.
+	// ends says that multiply ends with t.rowScales, t.bias, t.scale and t.residual, for one panel of float32 or of words and an
+	// A with rows in memory order.
 	ends bool
 
 	// window, which may be nil, runs t.tiles tiles side by side, whose rows of B begin t.taps elements after t.b. It ends
@@ -99,7 +99,14 @@ type gemmTile struct {
 	ldres    int            // bytes from one row of it to the next
 	_        uintptr        // the kernel's own: where the rows that it prefetches end, or the residual of a tile
 	scale    unsafe.Pointer // for multiply: the columns are multiplied by it after the bias, unless nil
-	format   Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
+
+	// For integers, unless rowScales is 0: the sums become float32 first, as by wordKernel.scale. The kernel moves on to the
+	// rows of the next tile, past the last one at the end.
+	rowScales uintptr
+	rowLess   uintptr
+	colScales unsafe.Pointer
+
+	format Format // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 
 // A tileSpot locates a tile of a gathered A and its C, in bytes.

@@ -508,13 +508,13 @@ func TestTileLayout(t *testing.T) {
 		unsafe.Offsetof(x.taps), unsafe.Offsetof(x.spots), unsafe.Offsetof(x.bias), unsafe.Offsetof(x.relu),
 		unsafe.Offsetof(x.out), unsafe.Offsetof(x.ldout), unsafe.Offsetof(x.residual), unsafe.Offsetof(x.ldres),
 		32 * 8, // the kernel's own
-		unsafe.Offsetof(x.scale),
+		unsafe.Offsetof(x.scale), unsafe.Offsetof(x.rowScales), unsafe.Offsetof(x.rowLess), unsafe.Offsetof(x.colScales),
 	} {
 		if want := unsafe.Sizeof(x.a) * uintptr(i); at != want {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)
 		}
 	}
-	if got, want := unsafe.Offsetof(x.format), 34*unsafe.Sizeof(x.a); got != want {
+	if got, want := unsafe.Offsetof(x.format), 37*unsafe.Sizeof(x.a); got != want {
 		t.Errorf("what assembly does not use begins at %d, want %d", got, want)
 	}
 }

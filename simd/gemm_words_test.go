@@ -233,30 +233,35 @@ func TestWordsOfLongSums(t *testing.T) {
 	})
 }
 
-// Epilogues follow the finished sums.
+// Epilogues follow the finished sums, whether tiles do their steps or a pass after them does.
 func TestWordsEpilogue(t *testing.T) {
 	eachWords(t, func(t *testing.T, x Math, k *wordKernel) {
 		rng := rand.New(rand.NewPCG(7, 8))
-		m, n, depth := 37, 133, 500
+		const m, n = 37, 133
+		bias, scale, residual := randomFloats(n, 1), randomFloats(n, 2), randomFloats(m*n, 3)
+		depths := []int{500, wordBlock*k.numbers/k.words + 40}
 		if testing.Short() {
-			depth = 50
+			depths = []int{50}
 		}
-		p := newWordProblem(rng, x, m, n, depth, func() float32 { return float32(rng.NormFloat64()) })
-		bias, residual := make([]float32, n), make([]float32, m*n)
-		for i := range bias {
-			bias[i] = float32(rng.NormFloat64())
-		}
-		for i := range residual {
-			residual[i] = float32(rng.NormFloat64())
-		}
-		plain, fused := slices.Clone(p.c), slices.Clone(p.c)
-		ep := &Epilogue{Bias: bias, Act: ActGelu, Residual: residual, ResidualStride: n}
-		x.Gemm(nil, m, n, depth, p.a, p.b, p.beta, plain, p.ldc, nil)
-		x.Gemm(NewWorkers(2), m, n, depth, p.a, p.b, p.beta, fused, p.ldc, ep)
-		o := &gemmOperands{c: plain, ldc: p.ldc}
-		ep.finish(o, 0, m, 0, n)
-		if !slices.Equal(plain, fused) {
-			t.Error("the epilogue differs from its steps after the product")
+		for _, depth := range depths {
+			p := newWordProblem(rng, x, m, n, depth, func() float32 { return float32(rng.NormFloat64()) })
+			for _, beta := range []float32{0, p.beta} {
+				plain := slices.Clone(p.c)
+				x.Gemm(nil, m, n, depth, p.a, p.b, beta, plain, p.ldc, nil)
+				for _, ep := range []Epilogue{
+					{Bias: bias, Act: ActGelu, Residual: residual, ResidualStride: n},
+					{Bias: bias, Scale: scale, Residual: residual, ResidualStride: n},
+					{Bias: bias, Act: ActRelu, Residual: residual, ResidualStride: n, ResidualFirst: true},
+					{Residual: residual, ResidualStride: n},
+				} {
+					want, fused := slices.Clone(plain), slices.Clone(p.c)
+					x.Gemm(NewWorkers(2), m, n, depth, p.a, p.b, beta, fused, p.ldc, &ep)
+					ep.finish(&gemmOperands{c: want, ldc: p.ldc}, 0, m, 0, n)
+					if !slices.Equal(want, fused) {
+						t.Errorf("sums of %d products, beta %g: the epilogue differs from its steps after the product", depth, beta)
+					}
+				}
+			}
 		}
 	})
 }

@@ -77,4 +77,7 @@ const (
 	tileLDRes
 	tileEnd
 	tileScale
+	tileRowScales
+	tileRowLess
+	tileColScales
 )

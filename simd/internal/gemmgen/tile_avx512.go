@@ -76,7 +76,7 @@ func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 	a.Op("MOVQ %d(DI), R15", tileAhead)
 	a.Op("MOVQ %d(DI), SI", tileAheadStride)
 	a.Op("LEAQ (R11)(R11*2), R8")
-	ends := o == byRow && f == formats[0] && x.add == "VADDPS"
+	ends := o == byRow && f == formats[0]
 	if ends {
 		a.Op("MOVQ %d(DI), CX", tileResidual)
 		a.Op("MOVQ CX, %d(DI)", tileEnd)
@@ -126,6 +126,9 @@ func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 			}
 		})
 	}, "added")
+	if ends && x.add == "VPADDD" {
+		scaleTile512(a, h, vectors)
+	}
 	if ends {
 		endTile512(a, h, vectors)
 	}
@@ -136,6 +139,30 @@ func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 		a.Op("ADDQ %d(DI), DX", tileLDC)
 	}
 	o.nextTile(a)
+}
+
+// scaleTile512 makes the integer sums of a tile float32, as scale512 does, if the tile has scales. Those of its rows move on to
+// those of the next tile.
+func scaleTile512(a *asm.Text, h, vectors int) {
+	a.Op("MOVQ %d(DI), AX", tileRowScales)
+	a.Op("TESTQ AX, AX")
+	a.Op("JEQ end")
+	a.Op("MOVQ %d(DI), BX", tileRowLess)
+	a.Op("MOVQ %d(DI), CX", tileColScales)
+	for v := range vectors {
+		a.Op("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 28+v)
+	}
+	for i := range h {
+		for v := range vectors {
+			a.Op("VPSUBD.BCST %d(BX), Z%d, Z%[2]d", 4*i, 2*i+v)
+			a.Op("VCVTDQ2PS Z%d, Z%[1]d", 2*i+v)
+			a.Op("VMULPS.BCST %d(AX), Z%d, Z%[2]d", 4*i, 2*i+v)
+			a.Op("VMULPS Z%d, Z%d, Z%[2]d", 28+v, 2*i+v)
+		}
+	}
+	a.Op("ADDQ $%d, %d(DI)", 4*h, tileRowScales)
+	a.Op("ADDQ $%d, %d(DI)", 4*h, tileRowLess)
+	a.Label("end")
 }
 
 // endTile512 adds the bias of the columns to the sums of a tile, multiplies them by the scale of the columns, and adds the
