@@ -1527,7 +1527,7 @@ func gemm512wm6(t *gemmTile)
 func peak512m(n int)
 
 //go:noescape
-func bf16Row512(dst, src *float32, n int)
+func bf16Rows512(dst, src *float32, rows, n, width, stride int)
 
 //go:noescape
 func bf16Panel512(dst, src *float32, stride, k, cols int)

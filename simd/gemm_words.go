@@ -22,6 +22,9 @@ type wordKernel struct {
 	// row makes words of a row, the last group filled with zeros. Integers are the numbers times inverse, rounded; it
 	// returns their sum. Then the bits of flip change in each word.
 	row func(dst, src []float32, inverse float32, flip uint32) (sum int32)
+	// rows, which may be nil, is row for several rows of n numbers where words need no scale: at least one of each. Rows of
+	// numbers are stride elements apart, those of words width.
+	rows func(dst, src []float32, width, stride, rows, n int)
 	// panel, which may be nil, makes a panel of k rows of cols numbers, stride elements apart.
 	panel func(dst, src []float32, stride, k, cols int)
 	// pixels makes words of the rows of several channels, as many as a word has or fewer: see gemm_pixels.go. It is nil
@@ -243,7 +246,11 @@ func (g *gemmRun) convertOne(s *gemmScratch, o *gemmOperands, i0, i1, j0, j1 int
 // convertRows makes words of rows i0 to i1 of a.
 func (g *gemmRun) convertRows(s *gemmScratch, q *quantized, words, a Matrix, i0, i1 int) {
 	x, n := g.word, g.numbers
-	if n == 0 {
+	if n == 0 || i0 == i1 {
+		return
+	}
+	if x.rows != nil && !a.Trans {
+		x.rows(words.at(i0, 0), a.at(i0, 0), words.Stride, a.Stride, i1-i0, n)
 		return
 	}
 	one := func(i int, src []float32) {
@@ -328,7 +335,10 @@ func (x *wordKernel) packPanel(s *gemmScratch, dst []float32, b Matrix, n, k0, j
 	}
 	pitch := rowPitch(kc)
 	s.line = grow(s.line, cols*pitch)
-	for j := range cols {
+	if x.rows != nil {
+		x.rows(s.line, src, pitch, stride, cols, n)
+	}
+	for j := 0; j < cols && x.rows == nil; j++ {
 		var inverse float32
 		if x.integers {
 			inverse = inverses[j0+j]

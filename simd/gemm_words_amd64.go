@@ -52,9 +52,15 @@ var (
 		}, panels512[:], peak512d, peakBF16512Ops),
 		row: func(dst, src []float32, _ float32, _ uint32) int32 {
 			if len(src) > 0 {
-				bf16Row512(&dst[0], &src[0], len(src))
+				bf16Rows512(&dst[0], &src[0], 1, len(src), 0, 0)
 			}
 			return 0
+		},
+		rows: func(dst, src []float32, width, stride, rows, n int) {
+			each := max(1, maxCall/n)
+			for i := 0; i < rows; i += each {
+				bf16Rows512(&dst[i*width], &src[i*stride], min(each, rows-i), n, 4*width, 4*stride)
+			}
 		},
 		panel: func(dst, src []float32, stride, k, cols int) {
 			bf16Panel512(&dst[0], &src[0], 4*stride, k, cols)

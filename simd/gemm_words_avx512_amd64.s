@@ -35344,34 +35344,27 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bf16Row512(dst, src *float32, n int)
-// Rounds n numbers to bfloat16, two in a word; an odd last one is followed by zero.
-TEXT ·bf16Row512(SB), NOSPLIT, $0-24
+// func bf16Rows512(dst, src *float32, rows, n, width, stride int)
+// Rounds rows of n numbers, stride bytes apart, to bfloat16, two in a word; an odd last one is followed by zero. Rows of
+// words are width bytes apart.
+TEXT ·bf16Rows512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), DX
-	SUBQ $32, DX
-	JLT rest
-loop:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0; // vcvtne2ps2bf16 zmm2, zmm1, zmm0
-	VMOVUPS Z2, (DI)
-	ADDQ $128, SI
-	ADDQ $64, DI
-	SUBQ $32, DX
-	JGE loop
-rest:
-	ADDQ $32, DX
-	JEQ done
+	MOVQ rows+16(FP), R8
+	MOVQ n+24(FP), DX
+	MOVQ width+32(FP), R9
+	MOVQ stride+40(FP), R10
+	// K1 and K2 hold the numbers that whole steps leave, K3 their words.
 	MOVQ DX, CX
+	ANDQ $31, CX
+	MOVQ CX, R11
 	MOVQ $1, AX
 	SHLQ CX, AX
 	DECQ AX
 	KMOVW AX, K1
 	SHRQ $16, AX
 	KMOVW AX, K2
-	LEAQ 1(DX), CX
+	LEAQ 1(R11), CX
 	SHRQ $1, CX
 	MOVQ $1, AX
 	SHLQ CX, AX
@@ -35379,11 +35372,33 @@ rest:
 	KMOVW AX, K3
 	SHRQ $16, AX
 	KMOVW AX, K4
-	VMOVUPS.Z (SI), K1, Z0
-	VMOVUPS.Z 64(SI), K2, Z1
+row:
+	MOVQ DI, BX
+	MOVQ SI, AX
+	MOVQ DX, CX
+	SUBQ $32, CX
+	JLT rest
+loop:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
 	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0; // vcvtne2ps2bf16 zmm2, zmm1, zmm0
-	VMOVUPS Z2, K3, (DI)
-done:
+	VMOVUPS Z2, (BX)
+	ADDQ $128, AX
+	ADDQ $64, BX
+	SUBQ $32, CX
+	JGE loop
+rest:
+	TESTQ R11, R11
+	JEQ next
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z1
+	BYTE $0x62; BYTE $0xf2; BYTE $0x77; BYTE $0x48; BYTE $0x72; BYTE $0xd0; // vcvtne2ps2bf16 zmm2, zmm1, zmm0
+	VMOVUPS Z2, K3, (BX)
+next:
+	ADDQ R9, DI
+	ADDQ R10, SI
+	DECQ R8
+	JNE row
 	VZEROUPPER
 	RET
 

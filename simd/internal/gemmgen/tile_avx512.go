@@ -49,7 +49,7 @@ func wordsAVX512() *asm.Text {
 		}
 		s.peak(a, x, "Z", "VPXORD")
 	}
-	bf16Row512(a)
+	bf16Rows512(a)
 	bf16Panel512(a)
 	bf16Pixels512(a)
 	bf16Planes512(a)
