@@ -38,6 +38,9 @@ var halfModels = []struct {
 }{
 	{"linear", []int{5, 40}, [][]int{{70, 40}, {70}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAct(x, p[0], p[1], ActGelu) }},
 	{"act linear", []int{5, 40}, [][]int{{70, 40}, {70}}, func(x *Tensor, p []*Parameter) *Tensor { return ActLinear(x, ActGelu, p[0], p[1], nil) }},
+	{"feed forward", []int{5, 40}, [][]int{{70, 40}, {70}, {30, 70}}, func(x *Tensor, p []*Parameter) *Tensor {
+		return FeedForward(x, p[0], p[1], ActGelu, p[2], nil, nil, nil)
+	}},
 	{"one row", []int{1, 600}, [][]int{{33, 600}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], p[1]) }},
 	{"many rows", []int{300, 24}, [][]int{{130, 24}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], nil) }},
 	{"matmul", []int{7, 24}, [][]int{{24, 50}}, func(x *Tensor, p []*Parameter) *Tensor { return MatMul(x, p[0]) }},

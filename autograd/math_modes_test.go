@@ -33,6 +33,9 @@ var mathModels = []struct {
 }{
 	{"linear", true, true, false, []int{5, 70}, [][]int{{33, 70}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAct(x, p[0], p[1], ActGelu) }},
 	{"act linear", true, true, false, []int{5, 70}, [][]int{{33, 70}, {33}}, func(x *Tensor, p []*Parameter) *Tensor { return ActLinear(x, ActGelu, p[0], p[1], nil) }},
+	{"feed forward", true, true, false, []int{5, 70}, [][]int{{33, 70}, {33}, {20, 33}}, func(x *Tensor, p []*Parameter) *Tensor {
+		return FeedForward(x, p[0], p[1], ActGelu, p[2], nil, nil, nil)
+	}},
 	{"wide linear", true, true, false, []int{70, 400}, [][]int{{130, 400}}, func(x *Tensor, p []*Parameter) *Tensor { return Linear(x, p[0], nil) }},
 	{"linear add", true, true, false, []int{3, 24}, [][]int{{24, 24}}, func(x *Tensor, p []*Parameter) *Tensor { return LinearAdd(x, p[0], nil, x) }},
 	{"matmul", true, true, false, []int{7, 24}, [][]int{{24, 50}}, func(x *Tensor, p []*Parameter) *Tensor { return MatMul(x, p[0]) }},

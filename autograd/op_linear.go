@@ -31,13 +31,11 @@ func LinearAddScaled(x, w, b, residual, scale Operand) *Tensor {
 // linear returns residual + scale·act(x·wᵀ + b). A scale has no gradient here.
 func linear(name string, x, w, b Operand, act Activation, scale, residual Operand) *Tensor {
 	f := begin(name, x, w, b, scale, residual)
-	out, in := checkLinear(name, x, w, b)
+	out, in := checkLinear(name, x.Shape(), w, b)
 	xs := x.Shape()
 	m, _ := rows(xs)
 	checkActivation(name, act)
-	if given(scale) && !equalShape(scale.Shape(), []int{out}) {
-		shapePanic(name, "expected a scale [out]", w.Shape(), scale.Shape())
-	}
+	checkScale(name, w, scale)
 	shape := append(cloneShape(xs[:len(xs)-1]), out)
 	checkResidual(name, shape, residual)
 
@@ -68,9 +66,9 @@ func linear(name string, x, w, b Operand, act Activation, scale, residual Operan
 	return f.done(y, linearBack(math, x, w, b, residual, act, xv, wv, pre))
 }
 
-// checkLinear checks the operands of a linear layer and returns its sizes.
-func checkLinear(name string, x, w, b Operand) (out, in int) {
-	xs, ws := x.Shape(), w.Shape()
+// checkLinear checks the operands of a linear layer of an x of a shape and returns its sizes.
+func checkLinear(name string, xs []int, w, b Operand) (out, in int) {
+	ws := w.Shape()
 	if len(xs) == 0 || len(ws) < 2 || xs[len(xs)-1] != elements(name, ws[1:]) {
 		shapePanic(name, "expected x [..., in] and w [out, in]", xs, ws)
 	}
@@ -78,6 +76,12 @@ func checkLinear(name string, x, w, b Operand) (out, in int) {
 		shapePanic(name, "expected a bias [out]", ws, b.Shape())
 	}
 	return ws[0], xs[len(xs)-1]
+}
+
+func checkScale(name string, w, scale Operand) {
+	if given(scale) && !equalShape(scale.Shape(), w.Shape()[:1]) {
+		shapePanic(name, "expected a scale [out]", w.Shape(), scale.Shape())
+	}
 }
 
 func checkResidual(name string, shape []int, residual Operand) {
@@ -93,7 +97,7 @@ func ActLinear(x *Tensor, act Activation, w, b, residual Operand) *Tensor {
 	const name = "act+linear"
 	checkActivation(name, act)
 	f := begin(name, x, w, b, residual)
-	out, in := checkLinear(name, x, w, b)
+	out, in := checkLinear(name, x.shape, w, b)
 	m, _ := rows(x.shape)
 	shape := append(cloneShape(x.shape[:len(x.shape)-1]), out)
 	checkResidual(name, shape, residual)
@@ -132,6 +136,53 @@ func ActLinear(x *Tensor, act Activation, w, b, residual Operand) *Tensor {
 			g.each(len(dx), act.Cost(), func(lo, hi int) { act.Grad(dx[lo:hi], xv[lo:hi], dx[lo:hi]) })
 		})
 	})
+}
+
+// FeedForward returns residual + scale·(act(x·w1ᵀ + b1)·w2ᵀ + b2), the MLP of a transformer. x is [..., in], w1 is
+// [hidden, in] and w2 is [out, hidden]. The biases, scale [out] and residual [..., out] may be nil; a scale needs a residual.
+// The bits are those of [LinearAct] and then [LinearAddScaled], or [LinearAdd] or [Linear]. In inference, the hidden values of
+// some tokens at a time are made and used: they stay in cache and need little memory. FeedForward panics with a [UseError] if
+// act is unknown, and if there is a scale but no residual.
+func FeedForward(x, w1, b1 Operand, act Activation, w2, b2, residual, scale Operand) *Tensor {
+	const name = "feed forward"
+	if given(scale) && !given(residual) {
+		usePanic(name, "expected a residual beside a scale")
+	}
+	t := tapeOf(name, x, w1, w2, residual)
+	p1, ok1 := w1.(*Parameter)
+	p2, ok2 := w2.(*Parameter)
+	if !t.Inference() || !ok1 || !ok2 || t.MathOf(x, w1) != t.MathOf(x, w2) {
+		h := LinearAct(x, w1, b1, act)
+		switch {
+		case given(scale):
+			return LinearAddScaled(h, w2, b2, residual, scale)
+		case given(residual):
+			return LinearAdd(h, w2, b2, residual)
+		}
+		return Linear(h, w2, b2)
+	}
+	f := begin(name, x, w1, b1, w2, b2, residual, scale)
+	checkActivation(name, act)
+	hidden, in := checkLinear(name, x.Shape(), w1, b1)
+	lead := x.Shape()[:len(x.Shape())-1]
+	out, _ := checkLinear(name, append(cloneShape(lead), hidden), w2, b2)
+	shape := append(cloneShape(lead), out)
+	checkScale(name, w2, scale)
+	checkResidual(name, shape, residual)
+	m, _ := rows(shape)
+
+	y, math := f.out(shape...), f.products(x, w1)
+	f.flops = 2 * m * hidden * (in + out)
+	first := &simd.Epilogue{Bias: f.values(b1), Act: act}
+	second := &simd.Epilogue{Bias: f.values(b2), Scale: f.values(scale)}
+	if given(residual) {
+		second.Residual, second.ResidualStride = f.values(residual), out
+	}
+	panels1, panels2 := p1.store.panels(f.workers, math, hidden, in, true), p2.store.panels(f.workers, math, out, hidden, true)
+	h := f.scratch(simd.HiddenLen(f.workers, m, panels1, panels2))
+	simd.GemmPackedTwice(f.workers, m, simd.Matrix{Data: f.values(x), Stride: in}, panels1, first, h, panels2, y.data, out, second)
+	f.recycle(h)
+	return f.done(y, nil)
 }
 
 // linearBack is the backward step of a linear layer. pre holds the values before its activation.

@@ -91,3 +91,60 @@ func TestActLinear(t *testing.T) {
 	expectShapePanic(t, "act+linear", func() { ActLinear(x, ActGelu, v, tape.Full(1, 3), nil) })
 	expectShapePanic(t, "act+linear", func() { ActLinear(x, ActGelu, v, nil, tape.Full(1, 2, 3)) })
 }
+
+// TestFeedForward expects the bits of two layers, in every arithmetic and with parameters of several, and that inference
+// keeps the hidden values of some tokens alone.
+func TestFeedForward(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	parameter := func(shape ...int) *Parameter { return normalParameter(rng, shape...) }
+	for _, s := range [][4]int{{1, 5, 12, 7}, {0, 3, 9, 4}, {37, 20, 64, 33}, {500, 24, 96, 24}} {
+		m, in, hidden, out := s[0], s[1], s[2], s[3]
+		x, residual, scale := parameter(m, in), parameter(m, out), parameter(out)
+		w1, b1, w2, b2 := parameter(hidden, in), parameter(hidden), parameter(out, hidden), parameter(out)
+		limited := parameter(out, hidden)
+		limited.LimitMath(simd.Strict)
+		for _, o := range []Options{{}, {Workers: simd.NewWorkers(2)}, {Math: simd.BF16}, {Math: simd.Int8, Workers: simd.NewWorkers(3)}, {Training: true}, {Gradients: true}} {
+			o.Debug = true
+			tape := NewTape(o)
+			v, r := tape.Use(x), tape.Use(residual)
+			for _, w := range []*Parameter{w2, limited} {
+				h, u := LinearAct(v, w1, b1, ActGelu), tape.Use(w1)
+				for i, c := range []struct{ got, want *Tensor }{
+					{FeedForward(v, w1, b1, ActGelu, w, b2, r, scale), LinearAddScaled(h, w, b2, r, scale)},
+					{FeedForward(v, w1, b1, ActGelu, w, b2, r, nil), LinearAdd(h, w, b2, r)},
+					{FeedForward(v, w1, b1, ActGelu, w, nil, nil, nil), Linear(h, w, nil)},
+					{FeedForward(v, u, b1, ActGelu, w, nil, nil, nil), Linear(LinearAct(v, u, b1, ActGelu), w, nil)},
+				} {
+					if got, want := c.got.Floats(nil), c.want.Floats(nil); !slices.Equal(got, want) {
+						t.Errorf("%v, %v, case %d: other bits than two layers", s, o.Math, i)
+					}
+				}
+			}
+			if tape.Lent() != 0 {
+				t.Errorf("%v: %d buffers are lent", s, tape.Lent())
+			}
+		}
+	}
+
+	const tokens, width = 1000, 16
+	x, w1, w2 := parameter(tokens, width), parameter(4*width, width), parameter(width, 4*width)
+	held := func(f func(x *Tensor) *Tensor) int {
+		tape := NewTape(Options{})
+		f(tape.Use(x))
+		return tape.MemoryBytes()
+	}
+	one := held(func(x *Tensor) *Tensor { return FeedForward(x, w1, nil, ActGelu, w2, nil, x, nil) })
+	two := held(func(x *Tensor) *Tensor { return LinearAdd(LinearAct(x, w1, nil, ActGelu), w2, nil, x) })
+	if least := 4 * tokens * 4 * width * 3 / 4; two-one < least {
+		t.Errorf("holds %d bytes, and two layers %d: expected %d fewer", one, two, least)
+	}
+
+	tape := NewTape(Options{})
+	v := tape.Full(1, 2, width)
+	expectShapePanic(t, "feed forward", func() { FeedForward(v, w2, nil, ActGelu, w1, nil, nil, nil) })
+	expectShapePanic(t, "feed forward", func() { FeedForward(v, w1, nil, ActGelu, w1, nil, nil, nil) })
+	expectShapePanic(t, "feed forward", func() { FeedForward(v, w1, nil, ActGelu, w2, w1, nil, nil) })
+	expectShapePanic(t, "feed forward", func() { FeedForward(v, w1, nil, ActGelu, w2, nil, tape.Full(1, 3, width), nil) })
+	expectShapePanic(t, "feed forward", func() { FeedForward(v, w1, nil, ActGelu, w2, nil, v, w1) })
+	expectUsePanic(t, "feed forward", func() { FeedForward(v, w1, nil, ActGelu, w2, nil, nil, v) })
+}

@@ -38,7 +38,12 @@ func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 
 // forward is Forward of a branch with layer scale, or nil.
 func (m *MLP) forward(x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
-	if m.activatesAgain(x.Tape()) {
+	t := x.Tape()
+	direct := m.direct(t)
+	if direct && t.Inference() && len(m.FC1.Adapter) == 0 {
+		return autograd.FeedForward(x, m.FC1.Weight, m.FC1.Bias, m.Act, m.FC2.Weight, m.FC2.Bias, residual, scale)
+	}
+	if direct && !t.Inference() && m.Act != autograd.ActNone { // training keeps the hidden values before the activation alone
 		h := m.FC1.Forward(x)
 		if residual == nil || scale == nil {
 			return autograd.ActLinear(h, m.Act, m.FC2.Weight, m.FC2.Bias, residual)
@@ -54,10 +59,9 @@ func (m *MLP) forward(x, residual *autograd.Tensor, scale *autograd.Parameter) *
 	return m.out(h, residual, scale)
 }
 
-// activatesAgain reports whether training keeps the hidden values before the activation alone. Nothing may stand between the
-// activation and the product that takes it.
-func (m *MLP) activatesAgain(t *autograd.Tape) bool {
-	return !t.Inference() && m.Act != autograd.ActNone && !m.Gated && m.Norm == nil && (m.Dropout == 0 || !t.Training()) && len(m.FC2.Adapter) == 0
+// direct reports whether nothing stands between the activation and the product that takes its values.
+func (m *MLP) direct(t *autograd.Tape) bool {
+	return !m.Gated && m.Norm == nil && (m.Dropout == 0 || !t.Training()) && len(m.FC2.Adapter) == 0
 }
 
 // out projects hidden values, multiplies the result by the scale, and adds the residual, if there is one.

@@ -50,6 +50,24 @@ func (ep *Epilogue) afterTiles() Epilogue {
 	return rest
 }
 
+// from returns the steps of the rows from i on.
+func (ep *Epilogue) from(i int) *Epilogue {
+	if ep == nil {
+		return nil
+	}
+	rest := *ep
+	if ep.RowBias != nil {
+		rest.RowBias = ep.RowBias[i:]
+	}
+	if ep.Pre != nil {
+		rest.Pre = ep.Pre[i*ep.PreStride:]
+	}
+	if ep.Residual != nil {
+		rest.Residual = ep.Residual[i*ep.ResidualStride:]
+	}
+	return &rest
+}
+
 // empty reports whether there are no steps.
 func (ep *Epilogue) empty() bool {
 	return ep.Bias == nil && ep.RowBias == nil && ep.Pre == nil && ep.Act == ActNone && ep.Scale == nil && ep.Residual == nil

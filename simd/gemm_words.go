@@ -153,20 +153,9 @@ func (g *gemmRun) part(i0, i1 int) *gemmRun {
 	if g.k > 0 {
 		p.one.a.Data = g.one.a.at(i0, 0)
 	}
-	if !g.hasEp {
-		return p
+	if g.hasEp {
+		p.setEpilogue(g.ep.from(i0))
 	}
-	ep := g.ep
-	if ep.RowBias != nil {
-		ep.RowBias = ep.RowBias[i0:]
-	}
-	if ep.Pre != nil {
-		ep.Pre = ep.Pre[i0*ep.PreStride:]
-	}
-	if ep.Residual != nil {
-		ep.Residual = ep.Residual[i0*ep.ResidualStride:]
-	}
-	p.setEpilogue(&ep)
 	return p
 }
 

@@ -1,0 +1,47 @@
+package simd
+
+import (
+	"slices"
+	"testing"
+)
+
+// Two products in a row have the bits of one after the other in each arithmetic, in one block of rows and in several, on any
+// number of threads.
+func TestGemmPackedTwice(t *testing.T) {
+	const k, hidden, n = 20, 70, 33
+	pack := func(rows, cols int, seed uint64, o PackOptions) *Packed {
+		return Pack(nil, rows, cols, Matrix{Data: randomFloats(rows*cols, seed), Stride: rows, Trans: true}, o)
+	}
+	test := func(t *testing.T, o PackOptions) {
+		b1, b2 := pack(k, hidden, 1, o), pack(hidden, n, 2, o)
+		for _, m := range []int{0, 1, 30, rowsLeast*3 + 5, rowsLeast*9 + 1} {
+			for _, a := range []Matrix{{Stride: k + 3}, {Stride: m + 2, Trans: true}} {
+				a.Data = randomFloats((m+k)*a.Stride, 3)
+				const pitch = n + 4
+				first, second := &Epilogue{Bias: randomFloats(hidden, 4), Act: ActGelu}, &Epilogue{
+					Bias: randomFloats(n, 5), Scale: randomFloats(n, 6), Residual: randomFloats(m*(n+1), 7), ResidualStride: n + 1,
+				}
+				h, want := make([]float32, m*hidden), randomFloats(m*pitch, 8)
+				c := slices.Clone(want)
+				GemmPacked(nil, m, a, b1, 0, h, hidden, first)
+				GemmPacked(nil, m, Matrix{Data: h, Stride: hidden}, b2, 0, want, pitch, second)
+				for _, w := range []*Workers{nil, NewWorkers(2), NewWorkers(3)} {
+					got := slices.Clone(c)
+					memory := make([]float32, HiddenLen(w, m, b1, b2))
+					if b1.half == nil && m > 2*rowsLeast*w.Limit() && len(memory) > w.Limit()*rowsLeast*hidden {
+						t.Errorf("m=%d on %d threads: %d hidden elements", m, w.Limit(), len(memory))
+					}
+					GemmPackedTwice(w, m, a, b1, first, memory, b2, got, pitch, second)
+					if !slices.EqualFunc(got, want, sameBits) {
+						t.Errorf("m=%d trans=%t on %d threads: other bits than two products", m, a.Trans, w.Limit())
+					}
+				}
+			}
+		}
+	}
+	gemmLevels(t, func(t *testing.T, _ *gemmKernel) {
+		test(t, PackOptions{})
+		test(t, PackOptions{Format: FormatBF16})
+	})
+	eachWords(t, func(t *testing.T, x Math, _ *wordKernel) { test(t, PackOptions{Math: x}) })
+}
