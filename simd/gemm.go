@@ -11,11 +11,11 @@ package simd
 //	gemm_words.go     in other arithmetics than Strict, operands become words
 //
 // Beside this path, gemm_packed.go lays a weight out ahead of time, and gemm_int8.go one of integers. gemm_twice.go
-// multiplies twice, block of rows by block. gemm_gather.go collects the B of a convolution, gemm_pixels.go one of words, and
-// gemm_pointwise.go one of words for filters of one tap. gemm_accurate.go splits numbers into three parts. gemm_window.go
-// multiplies a B in place, and gemm_slide.go reads pixels in place for filters that were laid out ahead of time. gemm_amd64.go, gemm_arm64.go, gemm_amx_amd64.go and
-// gemm_words_amd64.go and _arm64.go hold the kernels in assembly. Sizes of tiles stand in internal/gemmgen/tiles.go, which
-// writes that assembly.
+// multiplies twice, block of rows by block. gemm_gather.go collects the B of a convolution, gemm_pixels.go one of words,
+// and gemm_pointwise.go one of words for filters of one tap. gemm_accurate.go splits numbers into three parts.
+// gemm_window.go multiplies a B in place, and gemm_slide.go reads pixels in place for filters that were laid out ahead of
+// time. gemm_amd64.go, gemm_arm64.go, gemm_amx_amd64.go and gemm_words_amd64.go and _arm64.go hold the kernels in assembly.
+// Sizes of tiles stand in internal/gemmgen/tiles.go, which writes that assembly.
 
 import "fmt"
 
