@@ -106,6 +106,10 @@ func TestUnknownActivation(t *testing.T) {
 		for name, f := range map[string]func(x *Tensor){
 			"activate":   func(x *Tensor) { Activate(x, act) },
 			"linear+act": func(x *Tensor) { LinearAct(x, x, nil, act) },
+			"feed forward": func(x *Tensor) {
+				w := NewParameter(3, 3)
+				FeedForward(x, w, nil, act, w, nil, nil, nil)
+			},
 		} {
 			for _, rows := range []int{0, 2} { // an empty Tensor has nothing that the function could be applied to
 				func() {

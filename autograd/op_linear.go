@@ -66,7 +66,7 @@ func linear(name string, x, w, b Operand, act Activation, scale, residual Operan
 	return f.done(y, linearBack(math, x, w, b, residual, act, xv, wv, pre))
 }
 
-// checkLinear checks the operands of a linear layer of an x of a shape and returns its sizes.
+// checkLinear checks the operands of a linear layer, x by its shape, and returns its sizes.
 func checkLinear(name string, xs []int, w, b Operand) (out, in int) {
 	ws := w.Shape()
 	if len(xs) == 0 || len(ws) < 2 || xs[len(xs)-1] != elements(name, ws[1:]) {
@@ -140,18 +140,19 @@ func ActLinear(x *Tensor, act Activation, w, b, residual Operand) *Tensor {
 
 // FeedForward returns residual + scale·(act(x·w1ᵀ + b1)·w2ᵀ + b2), the MLP of a transformer. x is [..., in], w1 is
 // [hidden, in] and w2 is [out, hidden]. The biases, scale [out] and residual [..., out] may be nil; a scale needs a residual.
-// The bits are those of [LinearAct] and then [LinearAddScaled], or [LinearAdd] or [Linear]. In inference, the hidden values of
-// some tokens at a time are made and used: they stay in cache and need little memory. FeedForward panics with a [UseError] if
-// act is unknown, and if there is a scale but no residual.
+// The bits are those of [LinearAct] and then [LinearAddScaled], or [LinearAdd] or [Linear]. In inference with more than some 220
+// tokens for each thread, the hidden values of about 100 tokens are made and used at a time: they stay in cache and need little
+// memory. With weights in panels of half precision all are made first. FeedForward panics with a [UseError] if act is unknown,
+// and if there is a scale but no residual.
 func FeedForward(x, w1, b1 Operand, act Activation, w2, b2, residual, scale Operand) *Tensor {
 	const name = "feed forward"
 	if given(scale) && !given(residual) {
 		usePanic(name, "expected a residual beside a scale")
 	}
-	t := tapeOf(name, x, w1, w2, residual)
+	t := tapeOf(name, x, w1, b1, w2, b2, residual, scale)
 	p1, ok1 := w1.(*Parameter)
 	p2, ok2 := w2.(*Parameter)
-	if !t.Inference() || !ok1 || !ok2 || t.MathOf(x, w1) != t.MathOf(x, w2) {
+	if !t.Inference() || !ok1 || !ok2 || t.MathOf(x, w1) != t.MathOf(nil, w2) {
 		h := LinearAct(x, w1, b1, act)
 		switch {
 		case given(scale):
@@ -179,9 +180,7 @@ func FeedForward(x, w1, b1 Operand, act Activation, w2, b2, residual, scale Oper
 		second.Residual, second.ResidualStride = f.values(residual), out
 	}
 	panels1, panels2 := p1.store.panels(f.workers, math, hidden, in, true), p2.store.panels(f.workers, math, out, hidden, true)
-	h := f.scratch(simd.HiddenLen(f.workers, m, panels1, panels2))
-	simd.GemmPackedTwice(f.workers, m, simd.Matrix{Data: f.values(x), Stride: in}, panels1, first, h, panels2, y.data, out, second)
-	f.recycle(h)
+	simd.GemmPackedTwice(f.workers, m, simd.Matrix{Data: f.values(x), Stride: in}, panels1, first, f.save, panels2, y.data, out, second)
 	return f.done(y, nil)
 }
 

@@ -101,8 +101,9 @@ func TestFeedForward(t *testing.T) {
 		m, in, hidden, out := s[0], s[1], s[2], s[3]
 		x, residual, scale := parameter(m, in), parameter(m, out), parameter(out)
 		w1, b1, w2, b2 := parameter(hidden, in), parameter(hidden), parameter(out, hidden), parameter(out)
-		limited := parameter(out, hidden)
+		limited, plain := parameter(out, hidden), parameter(m, in)
 		limited.LimitMath(simd.Strict)
+		plain.LimitMath(simd.Strict)
 		for _, o := range []Options{{}, {Workers: simd.NewWorkers(2)}, {Math: simd.BF16}, {Math: simd.Int8, Workers: simd.NewWorkers(3)}, {Training: true}, {Gradients: true}} {
 			o.Debug = true
 			tape := NewTape(o)
@@ -114,6 +115,7 @@ func TestFeedForward(t *testing.T) {
 					{FeedForward(v, w1, b1, ActGelu, w, b2, r, nil), LinearAdd(h, w, b2, r)},
 					{FeedForward(v, w1, b1, ActGelu, w, nil, nil, nil), Linear(h, w, nil)},
 					{FeedForward(v, u, b1, ActGelu, w, nil, nil, nil), Linear(LinearAct(v, u, b1, ActGelu), w, nil)},
+					{FeedForward(plain, w1, tape.Use(b1), ActGelu, w, nil, nil, nil), Linear(LinearAct(plain, w1, tape.Use(b1), ActGelu), w, nil)},
 				} {
 					if got, want := c.got.Floats(nil), c.want.Floats(nil); !slices.Equal(got, want) {
 						t.Errorf("%v, %v, case %d: other bits than two layers", s, o.Math, i)

@@ -51,10 +51,7 @@ func (ep *Epilogue) afterTiles() Epilogue {
 }
 
 // from returns the steps of the rows from i on.
-func (ep *Epilogue) from(i int) *Epilogue {
-	if ep == nil {
-		return nil
-	}
+func (ep *Epilogue) from(i int) Epilogue {
 	rest := *ep
 	if ep.RowBias != nil {
 		rest.RowBias = ep.RowBias[i:]
@@ -65,7 +62,7 @@ func (ep *Epilogue) from(i int) *Epilogue {
 	if ep.Residual != nil {
 		rest.Residual = ep.Residual[i*ep.ResidualStride:]
 	}
-	return &rest
+	return rest
 }
 
 // empty reports whether there are no steps.

@@ -8,12 +8,6 @@ import (
 // The MLP of a transformer multiplies twice, and the values between are four times as many as its operands and results. So
 // both products of a block of rows follow each other: the values between stay in cache, and take the memory of a block.
 
-// HiddenLen returns the number of elements that [GemmPackedTwice] needs for the values between its products.
-func HiddenLen(w *Workers, m int, b1, b2 *Packed) int {
-	_, rows, slots := hiddenBlocks(w.Limit(), m, b1, b2)
-	return slots * rows * b1.n
-}
-
 // hiddenBlocks divides m rows into n blocks, the last of which may have fewer rows, and says how many are under way at once.
 func hiddenBlocks(threads, m int, b1, b2 *Packed) (n, rows, slots int) {
 	n = ceilDiv(m, rowsLeast)
@@ -27,10 +21,12 @@ func hiddenBlocks(threads, m int, b1, b2 *Packed) (n, rows, slots int) {
 
 // GemmPackedTwice computes two products in a row: H = A·B1 with the steps of ep1, and C = H·B2 with those of ep2. Its bits
 // are those of [GemmPacked] called twice with a beta of 0. A is m×k, H has b1's columns, which are b2's rows, and C is m×n
-// with ldc elements from row to row. hidden is memory for H, of at least [HiddenLen] elements. It holds a few rows at a time,
-// and what it holds afterwards is undefined. GemmPackedTwice panics like GemmPacked, when b1 and b2 do not fit together, and
-// when hidden is too short.
-func GemmPackedTwice(w *Workers, m int, a Matrix, b1 *Packed, ep1 *Epilogue, hidden []float32, b2 *Packed, c []float32, ldc int, ep2 *Epilogue) {
+// with ldc elements from row to row. A and C must not overlap.
+//
+// lend is called at most once, for n elements of memory that is free until GemmPackedTwice returns. It holds H, a few rows at a
+// time where there are more than twice rowsLeast for each thread and no panels in half precision. GemmPackedTwice panics like
+// GemmPacked, and when b1 and b2 do not fit together.
+func GemmPackedTwice(w *Workers, m int, a Matrix, b1 *Packed, ep1 *Epilogue, lend func(n int) []float32, b2 *Packed, c []float32, ldc int, ep2 *Epilogue) {
 	const op = "GemmPackedTwice"
 	if b1.n != b2.k {
 		panic(fmt.Sprintf("simd: %s: B1 has %d columns, and B2 %d rows", op, b1.n, b2.k))
@@ -40,12 +36,18 @@ func GemmPackedTwice(w *Workers, m int, a Matrix, b1 *Packed, ep1 *Epilogue, hid
 	checkStored(op, "C", len(c), ldc, m, b2.n)
 	checkEpilogue(op, ep1, m, b1.n)
 	checkEpilogue(op, ep2, m, b2.n)
-	atLeast(op, "hidden", len(hidden), HiddenLen(w, m, b1, b2))
 	if m == 0 || b2.n == 0 {
 		return
 	}
+	if ep1 == nil || b1.n == 0 {
+		ep1 = &Epilogue{}
+	}
+	if ep2 == nil {
+		ep2 = &Epilogue{}
+	}
 	n, rows, slots := hiddenBlocks(w.Limit(), m, b1, b2)
-	each := w // of a product
+	hidden := lend(slots * rows * b1.n)
+	each := w // the threads of one product
 	if slots > 1 {
 		each = nil
 	}
@@ -58,8 +60,9 @@ func GemmPackedTwice(w *Workers, m int, a Matrix, b1 *Packed, ep1 *Epilogue, hid
 			if b1.k > 0 {
 				x.Data = a.at(i0, 0)
 			}
-			GemmPacked(each, i1-i0, x, b1, 0, h.Data, h.Stride, ep1.from(i0))
-			GemmPacked(each, i1-i0, h, b2, 0, c[i0*ldc:], ldc, ep2.from(i0))
+			first, second := ep1.from(i0), ep2.from(i0)
+			GemmPacked(each, i1-i0, x, b1, 0, h.Data, h.Stride, &first)
+			GemmPacked(each, i1-i0, h, b2, 0, c[i0*ldc:], ldc, &second)
 		}
 	})
 }

@@ -154,7 +154,8 @@ func (g *gemmRun) part(i0, i1 int) *gemmRun {
 		p.one.a.Data = g.one.a.at(i0, 0)
 	}
 	if g.hasEp {
-		p.setEpilogue(g.ep.from(i0))
+		ep := g.ep.from(i0)
+		p.setEpilogue(&ep)
 	}
 	return p
 }
@@ -326,13 +327,14 @@ func (x *wordKernel) packPanel(s *gemmScratch, dst []float32, b Matrix, n, k0, j
 	s.line = grow(s.line, cols*pitch)
 	if x.rows != nil {
 		x.rows(s.line, src, pitch, stride, cols, n)
-	}
-	for j := 0; j < cols && x.rows == nil; j++ {
-		var inverse float32
-		if x.integers {
-			inverse = inverses[j0+j]
+	} else {
+		for j := range cols {
+			var inverse float32
+			if x.integers {
+				inverse = inverses[j0+j]
+			}
+			x.row(s.line[j*pitch:][:kc], src[j*stride:][:n], inverse, x.flip)
 		}
-		x.row(s.line[j*pitch:][:kc], src[j*stride:][:n], inverse, x.flip)
 	}
 	x.kern.packPanel(dst, s.line, pitch, true, kc, cols, x.kern.nr)
 }
