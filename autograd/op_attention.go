@@ -228,15 +228,21 @@ func columnsOf(name string, q, k, v Columns, o *AttentionOptions) *attention {
 			}
 		}
 	}
-	if a.scale == 0 {
-		a.scale = float32(1 / math.Sqrt(float64(max(a.d, 1))))
-	} else if a.scale < 0 {
+	if a.scale < 0 {
 		usePanic(name, "negative scale")
 	}
+	a.setScale()
 	a.q = columns{of: q.Of, from: q.From, stride: last(q)}
 	a.k = columns{of: k.Of, from: k.From, stride: last(k)}
 	a.v = columns{of: v.Of, from: v.From, stride: last(v)}
 	return a
+}
+
+// setScale sets the scale that options leave out.
+func (a *attention) setScale() {
+	if a.scale == 0 {
+		a.scale = float32(1 / math.Sqrt(float64(max(a.d, 1))))
+	}
 }
 
 // resize sets the numbers of queries and keys, and what follows from them.

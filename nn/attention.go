@@ -121,8 +121,29 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}
 	in.checkFirst(a.QKV != nil)
+	if a.plain(&in) {
+		return a.result(autograd.SelfAttention(x, a.QKV.Weight, a.QKV.Bias, in.Starts, a.options(&in)), in)
+	}
 	q, k, v := a.project(x, in)
 	return a.heads(x, q, k, v, in)
+}
+
+// plain reports whether nothing stands between the fused projection of the tokens and their attention.
+func (a *MultiHeadAttention) plain(in *AttentionInput) bool {
+	return a.QKV != nil && a.QVBias == nil && len(a.QKV.Adapter) == 0 && a.Bias == nil && a.Relative == nil &&
+		a.QueryNorm == nil && a.KeyNorm == nil && a.Rotary == nil && in.Rotary == nil && in.Turn == nil && in.Bias == nil &&
+		in.Memory == nil && in.MemoryStarts == nil && in.Cache == nil && in.First == 0 && in.QueryPositions == nil && in.KeyPositions == nil
+}
+
+// options returns those of a call.
+func (a *MultiHeadAttention) options(in *AttentionInput) autograd.AttentionOptions {
+	return autograd.AttentionOptions{
+		Heads:   a.Heads,
+		Causal:  in.Causal,
+		KeyMask: in.KeyMask,
+		Dropout: a.Dropout,
+		Weights: in.Maps,
+	}
 }
 
 // layer is Forward with given inputs.
@@ -145,14 +166,8 @@ func (a *MultiHeadAttention) ofPacked(qkv *autograd.Tensor, in AttentionInput) *
 
 // heads attends and projects the result, which has as many rows as x.
 func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns, in AttentionInput) *autograd.Tensor {
-	o := autograd.AttentionOptions{
-		Heads:   a.Heads,
-		HeadDim: a.width() / max(1, a.Heads),
-		Causal:  in.Causal,
-		KeyMask: in.KeyMask,
-		Dropout: a.Dropout,
-		Weights: in.Maps,
-	}
+	o := a.options(&in)
+	o.HeadDim = a.width() / max(1, a.Heads)
 	if in.Starts != nil {
 		return a.result(autograd.PackedAttention(q, k, v, in.Starts, in.MemoryStarts, o), in)
 	}

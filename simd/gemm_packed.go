@@ -143,6 +143,9 @@ func (o *PackOptions) packed(name string, k, n int) *Packed {
 // Dims returns the sizes of the matrix that was packed.
 func (p *Packed) Dims() (k, n int) { return p.k, p.n }
 
+// Format returns the format of the panels.
+func (p *Packed) Format() Format { return p.format }
+
 // Bytes returns the size of the packed form in memory.
 func (p *Packed) Bytes() int { return 4*(len(p.data)+len(p.scales)) + 2*len(p.half) }
 
