@@ -129,8 +129,9 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, quant *quantized, a aSl
 		wide = kern.panels[r1-r0]
 	}
 	integers := g.word != nil && g.word.integers
-	todo := quant != nil || g.hasEp && !integers // integers must be scaled first
-	ends := kern.ends && todo && last && wide == 1 && a.acs == 4 && b.format == FormatF32
+	// Integers must be scaled before the other steps, so that tiles that may not scale them do none.
+	final := quant != nil || g.hasEp && !integers
+	ends := kern.ends && final && last && wide == 1 && a.acs == 4 && b.format == FormatF32
 	t.brs, t.bps, t.format = b.brs, b.bps, b.format
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
