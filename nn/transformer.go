@@ -61,7 +61,7 @@ func (m *MLP) forward(x, residual *autograd.Tensor, scale *autograd.Parameter) *
 
 // direct reports whether nothing stands between the activation and the product that takes its values.
 func (m *MLP) direct(t *autograd.Tape) bool {
-	return !m.Gated && m.Norm == nil && (m.Dropout == 0 || !t.Training()) && len(m.FC2.Adapter) == 0
+	return !m.Gated && m.Norm == nil && (m.Dropout == 0 || !t.Training() && 0 < m.Dropout && m.Dropout <= 1) && len(m.FC2.Adapter) == 0
 }
 
 // out projects hidden values, multiplies the result by the scale, and adds the residual, if there is one.

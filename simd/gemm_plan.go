@@ -147,8 +147,9 @@ const (
 // taskRowsMost bounds the rows of a task, and with them its copy of A. Beyond it, packing B again pays.
 const taskRowsMost = 1024
 
-// rowsLeast is the number of rows of a task from which reading a packed B from the third-level cache costs nothing.
-const rowsLeast = 112
+// TaskRows is the number of rows from which a thread multiplies by a packed B at full speed: reading B from the third-level cache
+// costs nothing then.
+const TaskRows = 112
 
 // groupWidth is the number of columns in a group of panels. It is large enough that a row of it is worth a
 // call of the epilogue. It is small enough that the group fits a quarter of the second-level cache.
@@ -206,7 +207,7 @@ func (g *gemmRun) plan(threads, count int) {
 				g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
 			}
 		}
-		if n := min(want, g.m/rowsLeast); n >= 2*threads && g.kern.rows && g.packed != nil && g.packed.half == nil {
+		if n := min(want, g.m/TaskRows); n >= 2*threads && g.kern.rows && g.packed != nil && g.packed.half == nil {
 			// Tasks that divide rows read A, or copy it, once for all columns. B is packed already.
 			g.taskRows = min(g.taskRows, ceilDiv(g.m, n))
 		}

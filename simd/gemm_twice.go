@@ -10,7 +10,7 @@ import (
 
 // hiddenBlocks divides m rows into n blocks, the last of which may have fewer rows, and says how many are under way at once.
 func hiddenBlocks(threads, m int, b1, b2 *Packed) (n, rows, slots int) {
-	n = ceilDiv(m, rowsLeast)
+	n = ceilDiv(m, TaskRows)
 	if n <= 2*threads || b1.half != nil || b2.half != nil {
 		// Threads share each product where rows are too few for all of them. Half precision is widened once for all rows.
 		return 1, m, 1
@@ -21,11 +21,11 @@ func hiddenBlocks(threads, m int, b1, b2 *Packed) (n, rows, slots int) {
 
 // GemmPackedTwice computes two products in a row: H = A·B1 with the steps of ep1, and C = H·B2 with those of ep2. Its bits
 // are those of [GemmPacked] called twice with a beta of 0. A is m×k, H has b1's columns, which are b2's rows, and C is m×n
-// with ldc elements from row to row. A and C must not overlap.
+// with ldc elements from row to row. C must not overlap A, nor what ep1 reads.
 //
-// lend is called at most once, for n elements of memory that is free until GemmPackedTwice returns. It holds H, a few rows at a
-// time where there are more than twice rowsLeast for each thread and no panels in half precision. GemmPackedTwice panics like
-// GemmPacked, and when b1 and b2 do not fit together.
+// lend is called at most once, for n elements of memory that nothing else uses until GemmPackedTwice returns. It holds H, a few
+// rows at a time where there are more than twice [TaskRows] for each thread and no panels in half precision. GemmPackedTwice
+// panics like GemmPacked, and when b1 and b2 do not fit together. Without columns of C it does nothing.
 func GemmPackedTwice(w *Workers, m int, a Matrix, b1 *Packed, ep1 *Epilogue, lend func(n int) []float32, b2 *Packed, c []float32, ldc int, ep2 *Epilogue) {
 	const op = "GemmPackedTwice"
 	if b1.n != b2.k {

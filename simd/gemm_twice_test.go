@@ -14,7 +14,7 @@ func TestGemmPackedTwice(t *testing.T) {
 	}
 	test := func(t *testing.T, o PackOptions) {
 		b1, b2 := pack(k, hidden, 1, o), pack(hidden, n, 2, o)
-		for _, m := range []int{0, 1, 30, rowsLeast*3 + 5, rowsLeast*9 + 1} {
+		for _, m := range []int{0, 1, 30, TaskRows*3 + 5, TaskRows*9 + 1} {
 			for _, a := range []Matrix{{Stride: k + 3}, {Stride: m + 2, Trans: true}} {
 				a.Data = randomFloats((m+k)*a.Stride, 3)
 				const pitch = n + 4
@@ -28,7 +28,7 @@ func TestGemmPackedTwice(t *testing.T) {
 				for _, w := range []*Workers{nil, NewWorkers(2), NewWorkers(3)} {
 					got := slices.Clone(c)
 					GemmPackedTwice(w, m, a, b1, first, func(n int) []float32 {
-						if b1.half == nil && m > 2*rowsLeast*w.Limit() && n > w.Limit()*rowsLeast*hidden {
+						if b1.half == nil && m > 2*TaskRows*w.Limit() && n > w.Limit()*TaskRows*hidden {
 							t.Errorf("m=%d on %d threads: %d hidden elements", m, w.Limit(), n)
 						}
 						return make([]float32, n)
@@ -49,7 +49,7 @@ func TestGemmPackedTwice(t *testing.T) {
 
 // Without hidden values, or without columns of A, the steps of the epilogues are left.
 func TestGemmPackedTwiceOfNothing(t *testing.T) {
-	const m, n = rowsLeast*5 + 3, 6
+	const m, n = TaskRows*5 + 3, 6
 	lend := func(n int) []float32 { return make([]float32, n) }
 	bias := randomFloats(n, 1)
 	for _, s := range [][2]int{{4, 0}, {0, 9}, {0, 0}} {
