@@ -178,6 +178,10 @@ func (g *gemmRun) plan(threads, count int) {
 	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
 		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
+	if n := g.m / TaskRows; n >= 2*threads && kern.rows && g.packed != nil && g.packed.half == nil && g.gather == nil {
+		// Such tasks read A, or copy it, once for all columns, and it stays in the second-level cache. B is packed already.
+		g.taskRows = ceilDiv(g.m, n/threads*threads)
+	}
 	if g.word != nil && g.operands != nil {
 		g.taskRows = min(g.taskRows, g.batchRows())
 	}
@@ -206,10 +210,6 @@ func (g *gemmRun) plan(threads, count int) {
 			for g.tasksEach() < want && g.taskRows > 2*kern.mr {
 				g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
 			}
-		}
-		if n := min(want, g.m/TaskRows); n >= 2*threads && g.kern.rows && g.packed != nil && g.packed.half == nil {
-			// Tasks that divide rows read A, or copy it, once for all columns. B is packed already.
-			g.taskRows = min(g.taskRows, ceilDiv(g.m, n))
 		}
 		for count*g.tasksEach() < want && g.taskCols > 1 {
 			g.taskCols = (g.taskCols + 1) / 2
