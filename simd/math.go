@@ -75,7 +75,7 @@ func (x Math) Kernel() string {
 		return k.name
 	}
 	if x == Accurate {
-		return level.String() + ", strict: no matrix unit"
+		return level.String() + ", as strict: no matrix unit"
 	}
 	return level.String()
 }
