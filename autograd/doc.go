@@ -146,8 +146,8 @@
 // A tape takes memory from its [Arena], in size classes that are kept for reuse: a loop that has warmed up
 // allocates nothing large. [Tape.Reset] ends a pass and gives everything back. A Tensor that is used after that
 // panics with a [UseError], because its memory may hold another Tensor by then. Models that serve many
-// goroutines lend arenas from [Arenas]. All of it is memory of the Go heap, which the memory limit of the process
-// (GOMEMLIMIT) counts; mapped weights are not. An arena gives up what recent passes did not need, and Arenas give up idle
+// goroutines lend arenas from [Arenas]. Arenas and packed weights are memory of the Go heap, which the
+// memory limit of the process (GOMEMLIMIT) counts. Mapped files are not. An arena gives up what recent passes did not need, and Arenas give up idle
 // ones. [Parameter.Share] holds equal weights of several models once.
 //
 // [Reshape], and a [Permute] that moves nothing, share their operand's memory, which is counted. A Tensor of

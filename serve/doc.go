@@ -48,4 +48,10 @@
 //	idle                                  0.4 ms              0.8 ms
 //	behind a Batcher                      5.0 ms              17 ms
 //	behind a Batcher, limited to 1 core   0.3 ms              3.9 ms
+//
+// # Memory
+//
+// A model keeps its packed weights, about the size of its file, and working memory for each call that computes: at most as many as
+// there are cores. All of it is on the Go heap, and GOMEMLIMIT counts it. Working memory goes back after ten idle seconds, or at
+// once when the heap is near the limit. The limit is soft: set it above the weights and the memory of as many calls as cores.
 package serve

@@ -18,12 +18,12 @@
 // Each kernel exists in plain Go and in assembly: for AVX2 with FMA and for AVX-512 on amd64, for Advanced
 // SIMD (NEON) on arm64. The choice is made once, when the process starts. [Levels] lists the instruction
 // sets of the machine, [Current] is the one in use, and [Info] describes both in a line for a log. The
-// environment variable FOVEA_SIMD selects a lower one by name:
+// environment variable FOVEA_SIMD selects one by name; without it the best one runs:
 //
 //	FOVEA_SIMD=generic   plain Go (the only level on js/wasm and other architectures)
 //	FOVEA_SIMD=avx2      AVX2 on a machine that also has AVX-512
 //	FOVEA_SIMD=avx512    AVX-512 without the matrix unit
-//	FOVEA_SIMD=amx       AVX-512 with the matrix unit, for the math modes that use it
+//	FOVEA_SIMD=amx       AVX-512 with the matrix unit: the default where the machine has one, and no [Level] of its own
 //	FOVEA_SIMD=neon
 //
 // A name that the machine does not support changes nothing, and Info reports it. The race detector does not
@@ -172,19 +172,20 @@
 //	Int8      integers of 8 bits, with scales   int32    TDPBSSD    VPDPBUSD, or       VPDPBUSD, or  SMMLA, or SDOT,
 //	                                                                VPMADDWD           VPMADDWD      or SMLAL
 //
-// Which of several runs is up to the features that the system reports. Where no instruction multiplies bfloat16, BF16 is
+// Where a cell lists several, the first that the processor supports runs. Where no instruction multiplies bfloat16, BF16 is
 // float32 products of rounded operands: no faster than Strict, in half the memory.
 //
-// Operands become matrices of words. A word takes the four bytes of a float32 and holds two numbers of bfloat16 or four
-// of 8 bits, with neighboring k. So tiles, panels and tasks are those of Strict, with k halved or quartered and another
-// instruction. [Pack] makes the words of a weight ahead of time. A product makes those of A anew.
+// Operands become matrices of words. A word takes the four bytes of a float32 and holds numbers with neighboring k: two of bfloat16,
+// four integers of 8 bits, or two of 16 bits for VPMADDWD and SMLAL. Where nothing multiplies bfloat16, a word is one rounded
+// float32. So tiles, panels and tasks are those of Strict, with a smaller k and another instruction. [Pack] makes the words of a weight ahead of time. A product makes those of A anew.
 //
 // In a convolution, a word holds neighboring channels of a pixel. [Math.PackPixels] and [Math.PackFilters] make the words, and
 // [GemmPixels] multiplies them. [GemmPixelRows] makes them on the way, for filters of one tap. Kernels exist for VDPBF16PS,
 // VPDPBUSD, VPMADDWD, SDOT and SMLAL, and for Int8 at the portable level. Elsewhere there is none ([Math.PixelChannels] is 0), and
 // convolutions are Strict. Matrix units are not used.
 //
-// Results of Int8 have the same bits everywhere. Those of Accurate and BF16 depend on the operands and the instruction,
+// Products in Int8 have the same bits everywhere. A model in Int8 does not, since its attention is BF16 or Strict, by the processor.
+// Those of Accurate and BF16 depend on the operands and the instruction,
 // not on threads, tiles, packing or neighboring rows. Epilogues are float32 in every mode.
 //
 // The error of Accurate against float64 is not above that of Strict: tests compare products of up to 16,384 terms that are

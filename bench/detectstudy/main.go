@@ -1,6 +1,6 @@
 // Command detectstudy trains detectors with Fovea and with PyTorch, by the same recipe, and compares the results.
 //
-//	go run ./bench/detectstudy -cells ../shared/data/bccd -python PYTHON -out detect-study
+//	go run ./bench/detectstudy -cells DIR -python PYTHON -out detect-study
 //
 // PYTHON is a Python with torch, torchvision and safetensors. The images are the photographs of BCCD, a data set of blood cells:
 // 205 for training and 72 for testing, stretched to squares of 224 pixels. The detectors are FCOS, CenterNet with plain
@@ -74,7 +74,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("detectstudy: ")
 	s := setting{}
-	cells := flag.String("cells", "../shared/data/bccd", "`folder` of BCCD, with Annotations, ImageSets and JPEGImages")
+	cells := flag.String("cells", "", "`folder` of BCCD, with Annotations, ImageSets and JPEGImages")
 	models := flag.String("models", strings.Join(names(), ","), "the `detectors` to train")
 	flag.StringVar(&s.python, "python", "python3", "`program` that runs Python with torch and torchvision")
 	flag.StringVar(&s.script, "script", "bench/detectstudy/reference.py", "the `file` of PyTorch's side")
@@ -86,6 +86,9 @@ func main() {
 	flag.IntVar(&s.jobs, "jobs", 1, "runs of Fovea at a time")
 	flag.IntVar(&s.torchJobs, "torch-jobs", 1, "runs of PyTorch at a time, beside those of Fovea unless both are 1")
 	flag.Parse()
+	if *cells == "" {
+		log.Fatal("expected -cells, the folder of BCCD")
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := s.all(ctx, *cells, strings.Split(*models, ",")); err != nil {

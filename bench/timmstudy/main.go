@@ -1,6 +1,6 @@
 // Command timmstudy trains classifiers of blood cells with examples/finetune and with a script of timm, and compares the results.
 //
-//	go run ./bench/timmstudy -cells ../shared/data/bccd -model MODEL -python PYTHON -out timm-study
+//	go run ./bench/timmstudy -cells DIR -model MODEL -python PYTHON -out timm-study
 //
 // PYTHON is a Python with torch, timm and Pillow, and MODEL a small pretrained Vision Transformer, such as the one that bench/vitstudy
 // leaves in fashion-model. The images are crops of BCCD by its boxes, at most -each of a class: those of its training photographs,

@@ -1,6 +1,6 @@
 // Command vitstudy trains Vision Transformers with Fovea and with PyTorch, by the same recipe, and compares the results.
 //
-//	go run ./bench/vitstudy -cells ../shared/data/bccd -python PYTHON -out vit-study
+//	go run ./bench/vitstudy -cells DIR -python PYTHON -out vit-study
 //
 // PYTHON is a Python with torch and timm. Both sides begin with the same weights, and see the same images in the same
 // order. The recipe is vit.Model.Training with all of its parts: AdamW, warm-up and half a cosine wave, layer decay, drop path,

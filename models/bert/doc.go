@@ -54,6 +54,11 @@
 //	best := predictions[0].Top[0] // the most probable class of the first text
 //	fmt.Println(best.Label, best.Index, best.Probability)
 //
+// # Cores and arithmetic
+//
+// Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes, and Model.Math the arithmetic
+// of products ([simd.Math]). Package nn/quant converts weights to integers.
+//
 // # Training
 //
 // [New] draws initial weights. [Model.NewHead] gives a loaded model a head for another task, and [Model.Training] is

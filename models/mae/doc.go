@@ -26,4 +26,7 @@
 //
 // The position tables are fixed sines and cosines and frozen; a classifier trains its copy. [Load] reads the files of
 // transformers and of the original release, and [Model.Save] writes either.
+//
+// Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes, and Model.Math the arithmetic
+// of products ([simd.Math]). Package nn/quant converts weights to integers.
 package mae

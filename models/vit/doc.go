@@ -58,5 +58,6 @@
 //
 // A file that the system can map is not copied. Weights are read from it when they are first used and packed for matrix
 // products; then the file's pages are released. So a model takes about the size of its file. Half precision is kept
-// ([LoadOptions].Widen changes that).
+// ([LoadOptions].Widen changes that). A quantized model takes the size of its file in Int8 alone: in Strict its packed weights are
+// float32.
 package vit
