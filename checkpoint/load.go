@@ -73,9 +73,19 @@ type Misfit struct {
 	DType DType  // found in the file
 	Want  []int  // expected shape in the file
 	Got   []int  // found shape
+
+	// Scales says what was found as the scales of integers, for a tensor of I8 that [LoadOptions].Int8 allows. It is empty where
+	// they are right.
+	Scales string
 }
 
 func (m Misfit) String() string {
+	if m.Scales != "" && slices.Equal(m.Want, m.Got) {
+		return fmt.Sprintf("%s: expected floats %q of shape [%d] or [%d 1] beside %q, found %s", m.Param, m.Name+scaleSuffix, m.Got[0], m.Got[0], m.Name, m.Scales)
+	}
+	if m.Scales != "" {
+		return fmt.Sprintf("%s: expected shape %v, found %v in %q", m.Param, m.Want, m.Got, m.Name)
+	}
 	if !m.DType.IsFloat() {
 		return fmt.Sprintf("%s: expected a floating-point type, found %s in %q", m.Param, m.DType, m.Name)
 	}
@@ -185,7 +195,11 @@ func (l *loader) plan(path string, target Target) error {
 					continue
 				}
 			}
-			l.report.Misfits = append(l.report.Misfits, Misfit{Param: path, Name: t.Name, DType: t.DType, Want: want, Got: t.Shape})
+			misfit := Misfit{Param: path, Name: t.Name, DType: t.DType, Want: want, Got: t.Shape}
+			if l.takesIntegers(t, pl, want) {
+				misfit.Scales = l.foundScales(t)
+			}
+			l.report.Misfits = append(l.report.Misfits, misfit)
 			return nil
 		}
 		l.moves = append(l.moves, m)

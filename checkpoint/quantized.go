@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"unsafe"
@@ -25,7 +26,7 @@ type int8Source interface {
 // scales returns the tensor with the scales of a part that holds integers. ok is false when there is none, or the part
 // is not the rows of its parameter.
 func (l *loader) scales(t Tensor, pl place, want []int) (at int, ok bool) {
-	if t.DType != I8 || !l.opts.Int8 || pl.transposed || pl.shape != nil || len(want) == 0 || !slices.Equal(t.Shape, want) {
+	if !l.takesIntegers(t, pl, want) || !slices.Equal(t.Shape, want) {
 		return 0, false
 	}
 	if at, ok = l.file.index(t.Name + scaleSuffix); !ok {
@@ -34,6 +35,21 @@ func (l *loader) scales(t Tensor, pl place, want []int) (at int, ok bool) {
 	s := l.file.tensors[at]
 	column := len(s.Shape) == 1 || len(s.Shape) == 2 && s.Shape[1] == 1
 	return at, column && s.Shape[0] == want[0] && s.DType.IsFloat()
+}
+
+// takesIntegers reports whether a part of a parameter may be integers.
+func (l *loader) takesIntegers(t Tensor, pl place, want []int) bool {
+	return t.DType == I8 && l.opts.Int8 && !pl.transposed && pl.shape == nil && len(want) > 0
+}
+
+// foundScales says what the file has as the scales of integers that do not fit. The report does not name them twice.
+func (l *loader) foundScales(t Tensor) string {
+	at, ok := l.file.index(t.Name + scaleSuffix)
+	if !ok {
+		return "none"
+	}
+	l.used[at] = true
+	return fmt.Sprintf("%s %v", l.file.tensors[at].DType, l.file.tensors[at].Shape)
 }
 
 // rowScales returns the scales of all rows of a move. The scales of zeros are zeros.

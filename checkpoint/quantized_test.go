@@ -96,13 +96,13 @@ func TestInt8Refused(t *testing.T) {
 		want   string
 	}{
 		"not asked for": {same, joined, true, `QKV.Weight: expected a floating-point type, found I8 in "a.query.weight"`},
-		"no scales":     {func(e []checkpoint.Entry) []checkpoint.Entry { return slices.Delete(e, 1, 2) }, joined, false, `found I8 in "a.query.weight"`},
+		"no scales":     {func(e []checkpoint.Entry) []checkpoint.Entry { return slices.Delete(e, 1, 2) }, joined, false, `QKV.Weight: expected floats "a.query.weight_scale" of shape [2] or [2 1] beside "a.query.weight", found none`},
 		"too few scales": {func(e []checkpoint.Entry) []checkpoint.Entry {
 			e[3].Shape, e[3].Floats = []int{1}, []float32{1}
 			return e
-		}, joined, false, `found I8 in "a.value.weight"`},
-		"rows of scales": {func(e []checkpoint.Entry) []checkpoint.Entry { e[1].Shape = []int{1, 2}; return e }, joined, false, `found I8 in "a.query.weight"`},
-		"integer scales": {func(e []checkpoint.Entry) []checkpoint.Entry { e[1].Floats, e[1].Ints = nil, []int64{1, 2}; return e }, joined, false, `found I8 in "a.query.weight"`},
+		}, joined, false, `beside "a.value.weight", found BF16 [1]`},
+		"rows of scales": {func(e []checkpoint.Entry) []checkpoint.Entry { e[1].Shape = []int{1, 2}; return e }, joined, false, `beside "a.query.weight", found F32 [1 2]`},
+		"integer scales": {func(e []checkpoint.Entry) []checkpoint.Entry { e[1].Floats, e[1].Ints = nil, []int64{1, 2}; return e }, joined, false, `beside "a.query.weight", found I64 [2 1]`},
 		"zero points": {func(e []checkpoint.Entry) []checkpoint.Entry {
 			return append(e, checkpoint.Entry{Name: "a.query.weight_zero_point", Shape: []int{2, 1}, Ints: []int64{1, 1}, DType: checkpoint.I8})
 		}, joined, false, "a.query.weight_zero_point"},
