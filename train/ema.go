@@ -48,6 +48,15 @@ type averaged struct {
 	value  checkpoint.Value
 	kept   *autograd.Buffer
 	values []float32 // of kept
+	began  [2]uint64 // the versions of value and kept at first
+	same   bool      // neither had been written at the last Swap
+}
+
+// unchanged reports whether neither the model nor a resumed run wrote what NewEMA copied: a frozen parameter, for example.
+func (a *averaged) unchanged() bool { return a.versions() == a.began }
+
+func (a *averaged) versions() [2]uint64 {
+	return [2]uint64{a.value.(interface{ Version() uint64 }).Version(), a.kept.Version()}
 }
 
 // NewEMA returns an average that starts at the values of the parameters and buffers, given as (path, value). Either may
@@ -96,6 +105,7 @@ func (e *EMA) add(path string, v checkpoint.Value) {
 		copy(kept, v.Values())
 		a.values = kept
 	})
+	a.began = a.versions()
 	e.entries = append(e.entries, a)
 }
 
@@ -124,6 +134,9 @@ func (e *EMA) Update(w *simd.Workers) {
 	weight := 1 - e.Decay(e.updates)
 	for i := range e.entries {
 		a := &e.entries[i]
+		if a.unchanged() {
+			continue
+		}
 		avg, now := a.values, a.value.Values()
 		chunks(w, len(avg), func(lo, hi int) { lerp(avg[lo:hi], now[lo:hi], float32(weight), float32(1-weight)) })
 	}
@@ -143,10 +156,17 @@ func lerp(a, b []float32, weight, rest float32) {
 	}
 }
 
-// Swap exchanges the values of the model and the average. A second call undoes the first.
+// Swap exchanges the values of the model and the average. A second call undoes the first. What was not written since NewEMA is
+// not written now: frozen weights in half precision or of integers keep their type.
 func (e *EMA) Swap() {
 	for i := range e.entries {
 		a := &e.entries[i]
+		if !e.swapped {
+			a.same = a.unchanged()
+		}
+		if a.same {
+			continue
+		}
 		a.value.Update(func(v []float32) {
 			for j, x := range v {
 				v[j], a.values[j] = a.values[j], x

@@ -72,6 +72,7 @@ func inOrder[T any](order []string, m map[string]T) iter.Seq2[string, T] {
 func TestEMAStaysAtRest(t *testing.T) {
 	p := autograd.ParameterOf([]float32{3}, 1)
 	ema := NewEMA(named([]Param{{"p", p}}), nil, EMAOptions{Decay: new(0.99996)})
+	p.Update(func([]float32) {})
 	for range 20000 {
 		ema.Update(nil)
 	}
@@ -79,6 +80,25 @@ func TestEMAStaysAtRest(t *testing.T) {
 		if got := b.Values()[0]; got != 3 {
 			t.Errorf("expected the average of a constant to stay 3, found %v", got)
 		}
+	}
+}
+
+// TestEMAKeepsTypes expects that frozen weights of integers are not written.
+func TestEMAKeepsTypes(t *testing.T) {
+	frozen, trained := autograd.NewParameter(1, 2), autograd.ParameterOf([]float32{1, 2}, 2)
+	frozen.MapInt8([][]int8{{3, 4}}, []float32{0.5}, nil, nil)
+	ema := NewEMA(named([]Param{{"frozen", frozen}, {"trained", trained}}), nil, EMAOptions{Decay: new(0.5)})
+	for range 2 {
+		trained.Update(func(v []float32) { v[0] += 2 })
+		ema.Update(nil)
+		ema.Swap()
+		ema.Swap()
+	}
+	if frozen.DType() != autograd.Int8 || frozen.Version() != 1 || !slices.Equal(frozen.Values(), []float32{1.5, 2}) {
+		t.Errorf("a frozen weight is %v, version %d, %v", frozen.DType(), frozen.Version(), frozen.Values())
+	}
+	if !slices.Equal(trained.Values(), []float32{5, 2}) {
+		t.Errorf("a trained weight is %v", trained.Values())
 	}
 }
 
