@@ -81,10 +81,11 @@ func (p *Parameter) Values() []float32 {
 // half precision and integers become float32 for good. Nothing may read the parameter meanwhile. A Backward that needs the
 // values from before the update panics with a [UseError].
 //
-// Update also changes the limit of integers from [simd.Int8] to [simd.Strict] ([Parameter.LimitMath]): products of a quantized
-// model's weights are in the arithmetic of their type, which is float32 from then on.
+// Update also changes the limit ([Parameter.LimitMath]) of integers from [simd.Int8] to [simd.Strict], and that of bfloat16 from
+// [simd.BF16]: products of a quantized model's weights are in the arithmetic of their type, which is float32 from then on.
 func (p *Parameter) Update(f func(values []float32)) {
-	if p.stored("update").dtype == Int8 && p.limit == mathLimit(simd.Int8)+1 {
+	types := map[DType]simd.Math{Int8: simd.Int8, BFloat16: simd.BF16}
+	if math, ok := types[p.stored("update").dtype]; ok && p.limit == mathLimit(math)+1 {
 		p.LimitMath(simd.Strict)
 	}
 	p.store = p.store.unshared()

@@ -53,7 +53,7 @@ type merged struct {
 //
 // computed in float64 and rounded once to float32. Adapter is nil from then on, so that [Parameters] yields the
 // parameters of the base model. The layer keeps a copy of the original weight for [Linear.Unmerge]. A weight in half
-// precision becomes float32.
+// precision or of integers becomes float32, and its products with it, and stays so after Unmerge.
 //
 // A layer without an adapter stays as it is. A layer that is merged and has another adapter panics with an
 // autograd.UseError. Nothing may read the layer meanwhile.

@@ -164,7 +164,7 @@ func namesOf(modelType string, task Task, tied bool) *checkpoint.Names {
 		return n
 	}
 	for _, decoder := range []string{"cls.predictions.decoder", "lm_head.decoder", "predictions.decoder"} {
-		n.Ignore = append(n.Ignore, decoder+".*") // a copy of the word embeddings, and of the bias
+		n.Ignore = append(n.Ignore, decoder+".weight", decoder+".bias") // copies of the word embeddings and of the bias
 	}
 	n.Ignore = append(n.Ignore, "vocab_projector.weight", "generator_lm_head.weight")
 	if modelType == "modernbert" {

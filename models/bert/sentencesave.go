@@ -71,6 +71,9 @@ func (s *Sentences) parts(width int) ([]modelfolder.Part, error) {
 			if m.Residual || m.Project != nil {
 				config["use_residual"] = true
 			}
+			if nn.Quantized(m) {
+				return nil, fmt.Errorf("module %d: expected float32 weights, found quantized ones: quantize the model by a rule that is simd.Strict for Sentences", i)
+			}
 			add(path.Join(dir, "config.json"), config)
 			parts, err = addWeights(parts, err, dir, m)
 		default:

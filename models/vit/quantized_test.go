@@ -100,6 +100,26 @@ func TestQuantized(t *testing.T) {
 	if w := again.Encoder.Blocks[0].MLP.FC1.Weight; w.DType() != autograd.Float32 || w.MathLimit() != simd.Strict {
 		t.Errorf("a changed weight is %v in %v", w.DType(), w.MathLimit())
 	}
+	half := again.Encoder.Blocks[0].MLP.FC2.Weight
+	half.Update(func(v []float32) { v[0] *= 1.0001 })
+	if _, err := quant.Quantize(again, func(w quant.Weight) simd.Math {
+		if strings.Contains(w.Path, "MLP") {
+			return simd.Strict
+		}
+		return quant.Blocks(w)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Save(other, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Open(other, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := back.Encoder.Blocks[0].MLP.FC2.Weight; !slices.Equal(got.Values(), half.Values()) || !slices.Equal(logits(back), logits(again)) {
+		t.Errorf("after training and another rule: %v, logits %v, expected %v", got.DType(), logits(back), logits(again))
+	}
 	if err := again.Save(other, SaveOptions{Layout: models.Timm}); err == nil || !strings.Contains(err.Error(), "quantized weights") {
 		t.Errorf("layout timm: %v", err)
 	}

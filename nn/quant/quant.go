@@ -73,7 +73,8 @@ func (w Weight) inside() (parts []string, numbered bool) {
 func All(Weight) simd.Math { return simd.Int8 }
 
 // Quantize converts the weights of a model's linear layers and convolutions as the rule says, and returns them in the order of
-// nn.Parameters. A weight of Strict keeps its type. Nothing may use the model meanwhile.
+// nn.Parameters. A weight of Strict becomes float32, unless it is float16, and so do the model's other parameters, but for tables
+// that [Tables] converted. Nothing may use the model meanwhile.
 //
 // It is an error when the model has no such layer, an adapter is not merged, the rule chooses another arithmetic, or a
 // weight to be rounded is not finite or beyond the range of its type. The model is then unchanged.
@@ -102,7 +103,7 @@ func quantize(model any, rule Rule) ([]Weight, error) {
 			if table[p] && p.DType() == autograd.BFloat16 && p.MathLimit() == simd.BF16 {
 				continue // by Tables
 			}
-			change = append(change, func() { p.LimitMath(simd.Strict) })
+			change = append(change, func() { makeStrict(p) })
 			continue
 		}
 		w := Weight{Path: path, Shape: slices.Clone(p.Shape()), Groups: of, Before: stored(p)}
@@ -136,7 +137,8 @@ func quantize(model any, rule Rule) ([]Weight, error) {
 				p.LimitMath(simd.BF16)
 			})
 		case simd.Strict:
-			change = append(change, func() { p.LimitMath(simd.Strict) })
+			w.After = strictBytes(p)
+			change = append(change, func() { makeStrict(p) })
 		default:
 			return nil, fmt.Errorf("%s: the rule chose %v, expected strict, bf16 or int8", path, w.Math)
 		}
@@ -178,6 +180,22 @@ func Bytes(model any) int64 {
 		n += stored(p)
 	}
 	return n
+}
+
+// makeStrict keeps the products with p in float32. A saved model says that by the type of p, which is float32 or float16.
+func makeStrict(p *autograd.Parameter) {
+	if t := p.DType(); t == autograd.Int8 || t == autograd.BFloat16 {
+		p.Update(func([]float32) {})
+	}
+	p.LimitMath(simd.Strict)
+}
+
+// strictBytes returns the size of a parameter's values after makeStrict.
+func strictBytes(p *autograd.Parameter) int64 {
+	if p.DType() == autograd.Float16 {
+		return stored(p)
+	}
+	return 4 * int64(p.Len())
 }
 
 // stored returns the size of a parameter's values in bytes.

@@ -80,6 +80,49 @@ func TestQuantize(t *testing.T) {
 	}
 }
 
+// TestQuantizeToStrict expects float32 from the rule Strict for weights that were quantized before, or read as bfloat16: a saved
+// model tells the arithmetic of a weight by its type.
+func TestQuantizeToStrict(t *testing.T) {
+	m := newWords()
+	if _, err := Quantize(m, All); err != nil {
+		t.Fatal(err)
+	}
+	old := m.Blocks[0].MLP.FC1.Weight.Values()
+	half := m.Blocks[1].MLP.FC2.Weight
+	half.MapHalf(autograd.BFloat16, [][]uint16{make([]uint16, half.Len())}, nil, nil)
+	weights, err := Quantize(m, func(w Weight) simd.Math {
+		if strings.Contains(w.Path, "MLP") {
+			return simd.Strict
+		}
+		return simd.Int8
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum int64
+	for _, p := range nn.Parameters(m) {
+		sum += stored(p)
+	}
+	for _, w := range weights {
+		sum -= w.After
+	}
+	for path, p := range nn.Parameters(m) {
+		linear := slices.ContainsFunc(weights, func(w Weight) bool { return w.Path == path && w.Math == simd.Int8 })
+		if want := map[bool]autograd.DType{true: autograd.Int8, false: autograd.Float32}[linear]; p.DType() != want || (p.MathLimit() == simd.Int8) != linear {
+			t.Errorf("%s: %v in %v, expected %v", path, p.DType(), p.MathLimit(), want)
+		}
+		if !slices.ContainsFunc(weights, func(w Weight) bool { return w.Path == path }) {
+			sum -= 4 * int64(p.Len())
+		}
+	}
+	if sum != 0 {
+		t.Errorf("sizes differ from what is stored by %d bytes", sum)
+	}
+	if !slices.Equal(m.Blocks[0].MLP.FC1.Weight.Values(), old) {
+		t.Error("values changed")
+	}
+}
+
 // TestErrors expects the name of the weight, and an unchanged model.
 func TestErrors(t *testing.T) {
 	adapted := newWords()

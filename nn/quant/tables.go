@@ -14,7 +14,7 @@ import (
 func Halves(Weight) simd.Math { return simd.BF16 }
 
 // Tables converts a model's embedding tables ([nn.Embedding]) as the rule says, and returns them in the order of
-// nn.Parameters: to bfloat16 for [simd.BF16], while a table of [simd.Strict] keeps its type. A table then takes half of the
+// nn.Parameters: to bfloat16 for [simd.BF16], and to float32 for [simd.Strict], unless it is float16. A table then takes half of the
 // memory and of the file; what is looked up is float32 again. In a small text model the words take most of it. Where the
 // table is a decoder too (tied weights), its products are in bfloat16.
 //
@@ -48,6 +48,8 @@ func Tables(model any, rule Rule) ([]Weight, error) {
 				p.LimitMath(simd.BF16)
 			})
 		case simd.Strict:
+			w.After = strictBytes(p)
+			change = append(change, func() { makeStrict(p) })
 		default:
 			return nil, fmt.Errorf("quant: %s: the rule chose %v, expected strict or bf16 for a table", path, w.Math)
 		}

@@ -25,7 +25,8 @@ const quantizationKey = "quantization_config"
 //
 // That library knows no convolutions: transformers would take their integers for weights. A folder with convolutions in integers
 // therefore has another format, and names no quant_method: transformers 5.23 refuses it for that, while it ignores a method that
-// it does not know. All else is the same, with a scale for each filter.
+// it does not know. All else is the same, with a scale for each filter. So is a folder with integers of a parameter that is no
+// module's weight there, such as the in_proj_weight of torch.nn.MultiheadAttention.
 const (
 	quantMethod = "compressed-tensors"
 	quantFormat = "int-quantized"
@@ -232,7 +233,8 @@ func limit(model any) {
 }
 
 // keepTypes gives the entries of a quantized model's other parameters the type that limit reads their arithmetic from:
-// bfloat16 where products are, else float32, or float16 if all weights are to be saved so.
+// bfloat16 where products are, else float32, or float16 where values are float16 or all weights are to be saved so. Buffers have
+// the type of parameters in float32.
 func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any, all checkpoint.DType) {
 	types := map[string]checkpoint.DType{}
 	for path, p := range nn.Parameters(model) {
@@ -240,9 +242,9 @@ func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any, a
 		switch {
 		case p.DType() == autograd.Int8:
 			continue
-		case p.MathLimit() == simd.BF16:
+		case p.DType() == autograd.BFloat16 && p.MathLimit() == simd.BF16:
 			t = checkpoint.BF16
-		case all == checkpoint.F16:
+		case all == checkpoint.F16 || p.DType() == autograd.Float16:
 			t = checkpoint.F16
 		}
 		for _, name := range names.Tensors(path)[0] {
@@ -252,6 +254,8 @@ func keepTypes(entries []checkpoint.Entry, names *checkpoint.Names, model any, a
 	for i := range entries {
 		if t, ok := types[entries[i].Name]; ok {
 			entries[i].DType = t
+		} else if all == checkpoint.BF16 && entries[i].DType == checkpoint.Invalid {
+			entries[i].DType = checkpoint.F32
 		}
 	}
 }
@@ -265,10 +269,30 @@ func describeQuantized(config []byte, names *checkpoint.Names, c Contents, layou
 	if err := json.Unmarshal(config, &kind); err != nil || kind.ModelType == nil {
 		return nil, fmt.Errorf("layout: expected %q for a model with quantized weights, found %q", models.HuggingFace, layout)
 	}
-	paths := slices.Clone(c.Ignored)
+	fields, targets := quantizationFields, []string{"Linear"}
+	var paths []string
+	integers := map[string]bool{}
+	for _, p := range nn.Parameters(c.Model) {
+		if p.DType() == autograd.Int8 {
+			for _, path := range nn.PathsOf(c.Model, p) {
+				integers[path] = true
+			}
+		}
+	}
+	for _, path := range c.Ignored {
+		if !integers[path] {
+			paths = append(paths, path)
+		}
+	}
 	for path, l := range nn.Layers[nn.Linear](c.Model) {
 		if l.Weight.DType() != autograd.Int8 {
 			paths = append(paths, path+".Weight")
+			continue
+		}
+		for _, name := range names.Tensors(path + ".Weight")[0] {
+			if !strings.HasSuffix(name, ".weight") { // of another module than Linear, whose scales nobody reads
+				fields = convFields
+			}
 		}
 	}
 	// The list names modules of the class that transformers loads. The class without a head has no prefix.
@@ -284,7 +308,6 @@ func describeQuantized(config []byte, names *checkpoint.Names, c Contents, layou
 			}
 		}
 	}
-	fields, targets := quantizationFields, []string{"Linear"}
 	for _, l := range nn.Layers[nn.Conv2d](c.Model) {
 		if l.Weight.DType() == autograd.Int8 {
 			fields, targets = convFields, []string{"Linear", "Conv2d"}
