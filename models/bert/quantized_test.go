@@ -185,3 +185,55 @@ func realTexts(t *testing.T, n int) (texts []string) {
 	}
 	return texts
 }
+
+// TestQuantizedDecoder expects that the list of layers that are not quantized leaves out a decoder of integers.
+func TestQuantizedDecoder(t *testing.T) {
+	for _, integers := range []bool{false, true} {
+		c := tiny("bert")
+		c.TieWordEmbeddings = false
+		m := New(c, MaskedWords, 0, rng())
+		if _, err := quant.Quantize(m, quant.Blocks); err != nil {
+			t.Fatal(err)
+		}
+		if w := m.Masked.Decoder.Weight; integers {
+			w.MapInt8([][]int8{make([]int8, w.Len())}, make([]float32, w.Shape()[0]), nil, nil)
+			w.LimitMath(simd.Int8)
+		}
+		dir := t.TempDir()
+		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config struct {
+			Quantization struct {
+				Ignore []string `json:"ignore"`
+			} `json:"quantization_config"`
+		}
+		if err := json.Unmarshal(data, &config); err != nil {
+			t.Fatal(err)
+		}
+		if ignored := slices.Contains(config.Quantization.Ignore, "cls.predictions.decoder"); ignored == integers {
+			t.Errorf("decoder of integers %t: ignored %q", integers, config.Quantization.Ignore)
+		}
+		back, err := Open(dir, LoadOptions{})
+		if err != nil || (back.Masked.Decoder.Weight.DType() == autograd.Int8) != integers {
+			t.Errorf("decoder of integers %t: %v", integers, err)
+		}
+	}
+}
+
+// TestQuantizedDense expects an error for a module of sentence-transformers that cannot be saved as it computes.
+func TestQuantizedDense(t *testing.T) {
+	m := New(tiny("bert"), Features, 0, rng())
+	m.Sentences = &Sentences{Pooling: []Pooling{PoolMean}, Modules: []Module{Normalize{}, &Dense{Linear: nn.NewLinear(16, 12, true), Act: autograd.ActTanh}}}
+	if _, err := quant.Quantize(m, quant.All); err != nil {
+		t.Fatal(err)
+	}
+	const want = "bert: module 1: expected float32 weights, found quantized ones"
+	if err := m.Save(t.TempDir(), SaveOptions{}); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("found %v, expected %s", err, want)
+	}
+}
