@@ -178,9 +178,9 @@ func (g *gemmRun) plan(threads, count int) {
 	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
 		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
-	if n := g.m / TaskRows; n >= 2*threads && kern.rows && g.packed != nil && g.packed.half == nil && g.gather == nil {
+	if n := min(g.m/TaskRows, int(cost/taskCost)); n >= 2*threads && kern.rows && g.packed != nil && g.packed.half == nil && g.gather == nil {
 		// Such tasks read A, or copy it, once for all columns, and it stays in the second-level cache. B is packed already.
-		g.taskRows = ceilDiv(g.m, n/threads*threads)
+		g.taskRows = min(g.taskRows, ceilDiv(g.m, n/threads*threads))
 	}
 	if g.word != nil && g.operands != nil {
 		g.taskRows = min(g.taskRows, g.batchRows())
