@@ -84,9 +84,15 @@ func (p *Parameter) Values() []float32 {
 // Update also changes the limit ([Parameter.LimitMath]) of integers from [simd.Int8] to [simd.Strict], and that of bfloat16 from
 // [simd.BF16]: products of a quantized model's weights are in the arithmetic of their type, which is float32 from then on.
 func (p *Parameter) Update(f func(values []float32)) {
-	types := map[DType]simd.Math{Int8: simd.Int8, BFloat16: simd.BF16}
-	if math, ok := types[p.stored("update").dtype]; ok && p.limit == mathLimit(math)+1 {
-		p.LimitMath(simd.Strict)
+	switch p.stored("update").dtype {
+	case Int8:
+		if p.limit == mathLimit(simd.Int8)+1 {
+			p.LimitMath(simd.Strict)
+		}
+	case BFloat16:
+		if p.limit == mathLimit(simd.BF16)+1 {
+			p.LimitMath(simd.Strict)
+		}
 	}
 	p.store = p.store.unshared()
 	p.store.write(p.Len(), f)
