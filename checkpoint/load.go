@@ -74,19 +74,16 @@ type Misfit struct {
 	Want  []int  // expected shape in the file
 	Got   []int  // found shape
 
-	// Scales says what was found as the scales of integers, for a tensor of I8 that [LoadOptions].Int8 allows. It is empty where
-	// they are right.
+	// For a tensor of I8 that [LoadOptions].Int8 allows, Scales is the type and shape of the tensor of scales beside it, such as
+	// "F32 [1]", or "none". Else it is empty.
 	Scales string
 }
 
 func (m Misfit) String() string {
-	if m.Scales != "" && slices.Equal(m.Want, m.Got) {
+	switch {
+	case m.Scales != "" && slices.Equal(m.Want, m.Got):
 		return fmt.Sprintf("%s: expected floats %q of shape [%d] or [%d 1] beside %q, found %s", m.Param, m.Name+scaleSuffix, m.Got[0], m.Got[0], m.Name, m.Scales)
-	}
-	if m.Scales != "" {
-		return fmt.Sprintf("%s: expected shape %v, found %v in %q", m.Param, m.Want, m.Got, m.Name)
-	}
-	if !m.DType.IsFloat() {
+	case m.Scales == "" && !m.DType.IsFloat():
 		return fmt.Sprintf("%s: expected a floating-point type, found %s in %q", m.Param, m.DType, m.Name)
 	}
 	return fmt.Sprintf("%s: expected shape %v, found %v in %q", m.Param, m.Want, m.Got, m.Name)

@@ -42,7 +42,8 @@ func (l *loader) takesIntegers(t Tensor, pl place, want []int) bool {
 	return t.DType == I8 && l.opts.Int8 && !pl.transposed && pl.shape == nil && len(want) > 0
 }
 
-// foundScales says what the file has as the scales of integers that do not fit. The report does not name them twice.
+// foundScales returns the Scales of the [Misfit] of t. It marks the tensor of scales as used, so that the report does not list it
+// as unexpected too.
 func (l *loader) foundScales(t Tensor) string {
 	at, ok := l.file.index(t.Name + scaleSuffix)
 	if !ok {

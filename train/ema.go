@@ -45,18 +45,24 @@ type EMA struct {
 
 type averaged struct {
 	path   string
-	value  checkpoint.Value
+	value  versioned
 	kept   *autograd.Buffer
 	values []float32 // of kept
 	began  [2]uint64 // the versions of value and kept at first
 	same   bool      // neither had been written at the last Swap
 }
 
+// versioned is a parameter or a buffer.
+type versioned interface {
+	checkpoint.Value
+	Version() uint64
+}
+
 // unchanged reports whether neither the model nor a resumed run wrote what NewEMA copied: a frozen parameter, for example.
 func (a *averaged) unchanged() bool { return a.versions() == a.began }
 
 func (a *averaged) versions() [2]uint64 {
-	return [2]uint64{a.value.(interface{ Version() uint64 }).Version(), a.kept.Version()}
+	return [2]uint64{a.value.Version(), a.kept.Version()}
 }
 
 // NewEMA returns an average that starts at the values of the parameters and buffers, given as (path, value). Either may
@@ -99,7 +105,7 @@ func (e *EMA) Err() error {
 	return nil
 }
 
-func (e *EMA) add(path string, v checkpoint.Value) {
+func (e *EMA) add(path string, v versioned) {
 	a := averaged{path: path, value: v, kept: autograd.NewBuffer(0, v.Shape()...)}
 	a.kept.Update(func(kept []float32) {
 		copy(kept, v.Values())
